@@ -1,0 +1,47 @@
+"""What strategies and predictors know of a latent space."""
+
+import abc
+
+import numpy as np
+
+from optuna_dnas._typing import BoolArray
+from optuna_dnas._typing import FloatArray
+from optuna_dnas._typing import TokenArray
+
+
+class Latent(abc.ABC):
+    """A map between architectures and points ("codes") of a space in which the search moves.
+
+    N: architectures, T: tokens, D: dimensions of the latent.
+    """
+
+    @property
+    @abc.abstractmethod
+    def is_categorical(self) -> BoolArray:
+        """(D,) dimensions that hold a category's index; the others are continuous."""
+
+    @property
+    @abc.abstractmethod
+    def typical_distance(self) -> FloatArray:
+        """(D,) expected distance of two random codes: squared, or 0 or 1 between categories."""
+
+    @property
+    @abc.abstractmethod
+    def half_width(self) -> FloatArray:
+        """(D,) the delta of Eq. 4: half the width of a promising interval, 0 for categories."""
+
+    @abc.abstractmethod
+    def encode(self, tokens: TokenArray) -> FloatArray:
+        """(N, T) tokens -> (N, D) codes."""
+
+    @abc.abstractmethod
+    def decode(self, codes: FloatArray) -> TokenArray:
+        """(N, D) codes -> (N, T) tokens, each a legal choice of its position."""
+
+    @abc.abstractmethod
+    def sample_prior(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """(n, D) codes from the whole space."""
+
+    @abc.abstractmethod
+    def perturb(self, codes: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """(N, D) codes -> (N, D) codes in their neighbourhood, near and far mixed."""

@@ -1,0 +1,128 @@
+"""The interface of a search space."""
+
+import abc
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from typing import Generic
+from typing import TypeVar
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+from optuna.trial import BaseTrial
+
+from optuna_dnas._typing import BoolArray
+from optuna_dnas._typing import FloatArray
+from optuna_dnas._typing import TokenArray
+from optuna_dnas.encoding import Vocabulary
+
+
+ArchitectureT = TypeVar("ArchitectureT")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an architecture costs.
+
+    Args:
+        flops: Multiply-adds of one forward pass of one example.
+        params: Trainable parameters.
+    """
+
+    flops: int
+    params: int
+
+
+class SearchSpace(abc.ABC, Generic[ArchitectureT]):
+    """A set of architectures, and the ways to write one down.
+
+    ``Optuna parameters <-> tokens <-> architecture``. Tokens are (N, T) arrays: the search works
+    on thousands of candidates at a time. N: architectures, T: tokens of one.
+    """
+
+    @property
+    @abc.abstractmethod
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """The Optuna parameters of an architecture."""
+
+    @property
+    @abc.abstractmethod
+    def vocabulary(self) -> Vocabulary | None:
+        """The tokens of a space with structure; `None` for a flat one, whose tokens are floats."""
+
+    @property
+    @abc.abstractmethod
+    def size(self) -> float:
+        """How many different architectures there are; may be infinite, or an upper bound."""
+
+    def suggest(self, trial: BaseTrial) -> ArchitectureT:
+        """Ask a trial for all parameters.
+
+        Raises:
+            OutOfDomainError: The parameters do not make an architecture of this space.
+        """
+        params = {
+            name: trial._suggest(name, distribution)  # type: ignore[attr-defined]
+            for name, distribution in self.distributions.items()
+        }
+        return self.params_to_architecture(params)
+
+    @abc.abstractmethod
+    def params_to_architecture(self, params: Mapping[str, Any]) -> ArchitectureT:
+        """Raise `OutOfDomainError` if the parameters do not make an architecture."""
+
+    @abc.abstractmethod
+    def architecture_to_params(self, architecture: ArchitectureT) -> dict[str, Any]:
+        """The parameters of the canonical form."""
+
+    @abc.abstractmethod
+    def canonical(self, architecture: ArchitectureT) -> ArchitectureT:
+        """The one representative of all equivalent architectures."""
+
+    @abc.abstractmethod
+    def hash(self, architecture: ArchitectureT) -> str:
+        """Equal for equivalent architectures."""
+
+    @abc.abstractmethod
+    def cost(self, architecture: ArchitectureT) -> Cost | None:
+        """The exact cost as built; `None` where the space does not know."""
+
+    @abc.abstractmethod
+    def draw(self, architecture: ArchitectureT) -> str:
+        """A picture of lines of text."""
+
+    @abc.abstractmethod
+    def sample(self, rng: np.random.Generator, n: int) -> list[ArchitectureT]:
+        """``n`` independent uniform architectures."""
+
+    @abc.abstractmethod
+    def sample_tokens(self, n: int, rng: np.random.Generator) -> TokenArray:
+        """(n, T) canonical tokens of independent uniform architectures."""
+
+    @abc.abstractmethod
+    def enumerate_tokens(self) -> TokenArray:
+        """(N, T) canonical tokens of the whole space, for spaces that are small enough."""
+
+    @abc.abstractmethod
+    def params_to_tokens(self, params: Sequence[Mapping[str, Any]]) -> TokenArray:
+        """N parameter sets -> (N, T) tokens as written, not canonical."""
+
+    @abc.abstractmethod
+    def tokens_to_params(self, tokens: TokenArray) -> list[dict[str, Any]]:
+        """(N, T) tokens -> N parameter sets of plain Python values."""
+
+    @abc.abstractmethod
+    def canonicalize(self, tokens: TokenArray) -> tuple[TokenArray, BoolArray]:
+        """(N, T) tokens -> (N, T) canonical tokens, and (N,) which of them are valid."""
+
+    @abc.abstractmethod
+    def fixed_tokens(self, params: Mapping[str, Any]) -> dict[int, Any]:
+        """Token index -> token, of parameters that somebody has fixed.
+
+        Names that are not of this space, and values that it does not contain, are left out.
+        """
+
+    def token_costs(self, tokens: TokenArray) -> FloatArray | None:
+        """(N, T) valid tokens -> (N, 2) multiply-adds and parameters; `None` where unknown."""
+        return None
