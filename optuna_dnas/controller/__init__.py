@@ -1,0 +1,44 @@
+"""The controller: a latent space of architectures, and predictors on it. numpy in, numpy out."""
+
+from optuna_dnas.controller._config import AutoencoderObjective
+from optuna_dnas.controller._config import CapacityObjective
+from optuna_dnas.controller._config import ControllerConfig
+from optuna_dnas.controller._config import KLObjective
+from optuna_dnas.controller._config import SemiSupervisedConfig
+from optuna_dnas.controller._config import TotalCorrelationObjective
+from optuna_dnas.controller._controller import Controller
+from optuna_dnas.controller._controller import FittedController
+from optuna_dnas.controller._controller import FrozenController
+from optuna_dnas.controller._controller import Labelled
+from optuna_dnas.controller._ensemble import EnsembleConfig
+from optuna_dnas.controller._ensemble import RankingLoss
+from optuna_dnas.controller._ensemble import SquaredLoss
+from optuna_dnas.controller._factory import make_controller
+from optuna_dnas.controller._gaussian_process import GaussianProcessConfig
+from optuna_dnas.controller._identity import IdentityLatent
+from optuna_dnas.controller._latent import Latent
+from optuna_dnas.controller._predictor import Predictor
+from optuna_dnas.controller._predictor import PredictorConfig
+
+
+__all__ = [
+    "AutoencoderObjective",
+    "CapacityObjective",
+    "Controller",
+    "ControllerConfig",
+    "EnsembleConfig",
+    "FittedController",
+    "FrozenController",
+    "GaussianProcessConfig",
+    "IdentityLatent",
+    "KLObjective",
+    "Labelled",
+    "Latent",
+    "Predictor",
+    "PredictorConfig",
+    "RankingLoss",
+    "SemiSupervisedConfig",
+    "SquaredLoss",
+    "TotalCorrelationObjective",
+    "make_controller",
+]

@@ -21,6 +21,10 @@ class Predictor(abc.ABC):
     def gradient(self, codes: FloatArray) -> FloatArray:
         """(N, D) codes -> (N, M, D) derivative of the mean; 0 along categories."""
 
+    def condition(self, codes: FloatArray, values: FloatArray) -> "Predictor":
+        """Learn from new data between two fits, where that is cheap; otherwise unchanged."""
+        return self
+
     def sample(
         self, codes: FloatArray, rng: np.random.Generator, noise: float = 1.0
     ) -> FloatArray:

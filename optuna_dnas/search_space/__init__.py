@@ -1,10 +1,22 @@
 """Search spaces: Optuna parameters, tokens and architectures, and what they cost."""
 
 from optuna_dnas.search_space._base import Cost
+from optuna_dnas.search_space._base import COST_NAMES
 from optuna_dnas.search_space._base import SearchSpace
+from optuna_dnas.search_space._flat import FlatSpace
 from optuna_dnas.search_space._model_spec import ModelSpec
 from optuna_dnas.search_space._nasbench101 import NASBench101Space
 from optuna_dnas.search_space._nasbench101_cost import NetworkShape
+from optuna_dnas.search_space._recognition import recognize
 
 
-__all__ = ["Cost", "ModelSpec", "NASBench101Space", "NetworkShape", "SearchSpace"]
+__all__ = [
+    "COST_NAMES",
+    "Cost",
+    "FlatSpace",
+    "ModelSpec",
+    "NASBench101Space",
+    "NetworkShape",
+    "SearchSpace",
+    "recognize",
+]

@@ -12,6 +12,7 @@ import numpy as np
 from optuna.distributions import BaseDistribution
 from optuna.trial import BaseTrial
 
+from optuna_dnas._optuna_compat import suggest
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import TokenArray
@@ -19,6 +20,9 @@ from optuna_dnas.encoding import Vocabulary
 
 
 ArchitectureT = TypeVar("ArchitectureT")
+
+COST_NAMES = ("flops", "params")
+"""Columns of `SearchSpace.token_costs`, fields of `Cost`."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class SearchSpace(abc.ABC, Generic[ArchitectureT]):
             OutOfDomainError: The parameters do not make an architecture of this space.
         """
         params = {
-            name: trial._suggest(name, distribution)  # type: ignore[attr-defined]
+            name: suggest(trial, name, distribution)
             for name, distribution in self.distributions.items()
         }
         return self.params_to_architecture(params)
@@ -122,6 +126,10 @@ class SearchSpace(abc.ABC, Generic[ArchitectureT]):
 
         Names that are not of this space, and values that it does not contain, are left out.
         """
+
+    def conditioned_on(self, tokens: TokenArray) -> "SearchSpace[ArchitectureT]":
+        """The space as (N, T) tokens of evaluated architectures show it; by default unchanged."""
+        return self
 
     def token_costs(self, tokens: TokenArray) -> FloatArray | None:
         """(N, T) valid tokens -> (N, 2) multiply-adds and parameters; `None` where unknown."""

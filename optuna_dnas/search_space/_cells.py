@@ -5,7 +5,7 @@ N: cells, V: vertex slots. A cell is an adjacency (N, V, V), strictly upper tria
 holds no vertex has no edges and the op `ABSENT`.
 """
 
-from functools import lru_cache
+from functools import cache
 import itertools
 from typing import NamedTuple
 
@@ -99,7 +99,7 @@ class _PermutationTables(NamedTuple):
     op_weights: np.ndarray  # ((V - 2) * 4, P) what an old op adds to the key
 
 
-@lru_cache(maxsize=None)
+@cache
 def _permutation_tables(n_slots: int) -> _PermutationTables:
     interior = range(1, n_slots - 1)
     orders = np.array([(0, *p, n_slots - 1) for p in itertools.permutations(interior)])

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from functools import cache
 from functools import cached_property
-from functools import lru_cache
 import itertools
 from typing import Any
 
@@ -68,7 +68,7 @@ class NASBench101Space(SearchSpace[ModelSpec]):
         return edges | {f"op_{v}": op for v in range(1, self.max_vertices - 1)}
 
     @property
-    def distributions(self) -> dict[str, BaseDistribution]:  # noqa: D102
+    def distributions(self) -> dict[str, BaseDistribution]:
         return dict(self._distributions)
 
     @cached_property
@@ -82,14 +82,14 @@ class NASBench101Space(SearchSpace[ModelSpec]):
         return Vocabulary(edges + ops)
 
     @property
-    def vocabulary(self) -> Vocabulary:  # noqa: D102
+    def vocabulary(self) -> Vocabulary:
         return self._vocabulary
 
     @property
-    def size(self) -> float:  # noqa: D102
+    def size(self) -> float:
         return sum(n for v, n in N_UNIQUE_CELLS.items() if v <= self.max_vertices)
 
-    def params_to_architecture(self, params: Mapping[str, Any]) -> ModelSpec:  # noqa: D102
+    def params_to_architecture(self, params: Mapping[str, Any]) -> ModelSpec:
         n = self.max_vertices
         matrix = np.zeros((n, n), dtype=np.int8)
         for i, j in self._pairs:
@@ -97,13 +97,13 @@ class NASBench101Space(SearchSpace[ModelSpec]):
         interior = [params[f"op_{v}"] for v in range(1, n - 1)]
         return ModelSpec(matrix, ["input", *interior, "output"])
 
-    def architecture_to_params(self, architecture: ModelSpec) -> dict[str, Any]:  # noqa: D102
+    def architecture_to_params(self, architecture: ModelSpec) -> dict[str, Any]:
         return self.tokens_to_params(self._canonical_tokens(architecture))[0]
 
-    def canonical(self, architecture: ModelSpec) -> ModelSpec:  # noqa: D102
+    def canonical(self, architecture: ModelSpec) -> ModelSpec:
         return self.tokens_to_architectures(self._canonical_tokens(architecture))[0]
 
-    def hash(self, architecture: ModelSpec) -> str:  # noqa: D102
+    def hash(self, architecture: ModelSpec) -> str:
         return architecture.hash()
 
     def cost(self, architecture: ModelSpec) -> Cost:
@@ -133,7 +133,7 @@ class NASBench101Space(SearchSpace[ModelSpec]):
         """Cells that are uniform over the unique (non-isomorphic) valid cells of the space."""
         return self.tokens_to_architectures(self.sample_tokens(n, rng))
 
-    def sample_tokens(self, n: int, rng: np.random.Generator) -> IntArray:  # noqa: D102
+    def sample_tokens(self, n: int, rng: np.random.Generator) -> IntArray:
         counts = np.array([N_UNIQUE_CELLS[v] for v in range(2, self.max_vertices + 1)], float)
         n_vertices = 2 + rng.choice(len(counts), size=n, p=counts / counts.sum())
         tokens = np.empty((n, len(self.vocabulary)), dtype=np.int64)
@@ -153,7 +153,7 @@ class NASBench101Space(SearchSpace[ModelSpec]):
         sizes = range(2, self.max_vertices + 1)
         return np.concatenate([self._embed(*_all_unique(v)) for v in sizes])
 
-    def params_to_tokens(self, params: Sequence[Mapping[str, Any]]) -> IntArray:  # noqa: D102
+    def params_to_tokens(self, params: Sequence[Mapping[str, Any]]) -> IntArray:
         indices = {op: k for k, op in enumerate(OPS)}
         edges = [f"edge_{i}_{j}" for i, j in self._pairs]
         ops = [f"op_{v}" for v in range(1, self.max_vertices - 1)]
@@ -165,16 +165,16 @@ class NASBench101Space(SearchSpace[ModelSpec]):
         n_edges = len(self._pairs)
         names = list(self._distributions)
         return [
-            dict(zip(names, [*row[:n_edges], *(OPS[o % ABSENT] for o in row[n_edges:])]))
+            dict(zip(names, [*row[:n_edges], *(OPS[o % ABSENT] for o in row[n_edges:])], strict=True))
             for row in np.asarray(tokens).tolist()
         ]
 
-    def canonicalize(self, tokens: TokenArray) -> tuple[IntArray, BoolArray]:  # noqa: D102
+    def canonicalize(self, tokens: TokenArray) -> tuple[IntArray, BoolArray]:
         adjacency, ops, valid = prune(*self._split(tokens))
         form = canonical_form(adjacency, ops)
         return self._join(form.adjacency, form.ops), valid
 
-    def fixed_tokens(self, params: Mapping[str, Any]) -> dict[int, int]:  # noqa: D102
+    def fixed_tokens(self, params: Mapping[str, Any]) -> dict[int, int]:
         fixed = {}
         for k, (name, distribution) in enumerate(self._distributions.items()):
             assert isinstance(distribution, CategoricalDistribution)
@@ -182,7 +182,7 @@ class NASBench101Space(SearchSpace[ModelSpec]):
                 fixed[k] = distribution.choices.index(params[name])
         return fixed
 
-    def token_costs(self, tokens: TokenArray) -> FloatArray:  # noqa: D102
+    def token_costs(self, tokens: TokenArray) -> FloatArray:
         cost = network_cost(*self._split(tokens), self.network)
         return np.stack([cost.flops, cost.params], axis=1).astype(float)
 
@@ -286,7 +286,7 @@ def _to_adjacency(bits: IntArray, n_vertices: int) -> IntArray:
     return adjacency
 
 
-@lru_cache(maxsize=None)
+@cache
 def _whole_graphs(n_vertices: int) -> IntArray:
     """Graphs, written as bits, of at most 9 edges and with nothing to prune.
 
@@ -301,7 +301,8 @@ def _whole_graphs(n_vertices: int) -> IntArray:
         bits = bits[((v == 0) | (bits & incoming > 0))]
         bits = bits[((v == n_vertices - 1) | (bits & outgoing > 0))]
     n_edges = np.sum([bits >> k & 1 for k in range(len(pairs))], axis=0)
-    return bits[n_edges <= MAX_EDGES]
+    graphs: IntArray = bits[n_edges <= MAX_EDGES]
+    return graphs
 
 
 def _chunks(array: IntArray, size: int) -> Iterator[IntArray]:

@@ -1,0 +1,36 @@
+"""Where candidates come from, and how one of them is chosen."""
+
+from optuna_dnas.strategies._base import SamplingStrategy
+from optuna_dnas.strategies._config import SearchConfig
+from optuna_dnas.strategies._moves import LatentGradient
+from optuna_dnas.strategies._moves import Neighbourhood
+from optuna_dnas.strategies._moves import WholeSpace
+from optuna_dnas.strategies._regions import CostEdge
+from optuna_dnas.strategies._regions import DenseRegions
+from optuna_dnas.strategies._regions import PromisingRegions
+from optuna_dnas.strategies._search import LatentSearch
+from optuna_dnas.strategies._search import Proposal
+from optuna_dnas.strategies._search import propose_random
+from optuna_dnas.strategies._search import Query
+from optuna_dnas.strategies._selection import token_keys
+from optuna_dnas.strategies._state import Observations
+from optuna_dnas.strategies._state import SearchState
+
+
+__all__ = [
+    "CostEdge",
+    "DenseRegions",
+    "LatentGradient",
+    "LatentSearch",
+    "Neighbourhood",
+    "Observations",
+    "PromisingRegions",
+    "Proposal",
+    "Query",
+    "SamplingStrategy",
+    "SearchConfig",
+    "SearchState",
+    "WholeSpace",
+    "propose_random",
+    "token_keys",
+]

@@ -1,0 +1,168 @@
+"""What a sampler remembers of a study: its trials as arrays, read once each.
+
+This is where a study's trials become arrays, and where directions become signs.
+"""
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from collections.abc import Sequence
+import math
+from typing import Any
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial
+from optuna.trial import TrialState
+
+from optuna_dnas._optuna_compat import published_params
+from optuna_dnas._typing import FloatArray
+from optuna_dnas._typing import TokenArray
+from optuna_dnas.search_space import COST_NAMES
+from optuna_dnas.search_space import SearchSpace
+from optuna_dnas.strategies import Observations
+from optuna_dnas.strategies import token_keys
+
+
+class FinishedTrials:
+    """The finished trials among those of a study, each of them returned once.
+
+    Trials come sorted by number. Behind the first one that is still running or waiting, finished
+    ones are remembered by number; before it there is nothing left to look at.
+    """
+
+    def __init__(self) -> None:
+        self._n_settled = 0
+        self._seen: set[int] = set()
+
+    def new(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+        """The trials that have finished since the last call, in the order in which they did."""
+        start = bisect_left(trials, self._n_settled, key=lambda trial: trial.number)
+        finished = [
+            t for t in trials[start:] if t.state.is_finished() and t.number not in self._seen
+        ]
+        self._seen.update(t.number for t in finished)
+        for trial in trials[start:]:
+            if not trial.state.is_finished():
+                break
+            self._n_settled = trial.number + 1
+        self._seen = {number for number in self._seen if number >= self._n_settled}
+        return sorted(finished, key=lambda t: (t.datetime_complete, t.number))
+
+
+class ParameterUnion:
+    """All parameters that finished trials had, with their newest distributions, by name."""
+
+    def __init__(self) -> None:
+        self._finished = FinishedTrials()
+        self._distributions: dict[str, BaseDistribution] = {}
+
+    def update(self, trials: Sequence[FrozenTrial]) -> dict[str, BaseDistribution]:
+        """Take in new trials; the order of names does not depend on hashes."""
+        for trial in self._finished.new(trials):
+            self._distributions.update(trial.distributions)
+        return dict(sorted(self._distributions.items()))
+
+
+class History:
+    """The finished trials of one study in one search space.
+
+    Args:
+        space: The search space.
+        directions: Of the study's objectives; values are negated where they are maximised.
+    """
+
+    def __init__(self, space: SearchSpace[Any], directions: Sequence[StudyDirection]) -> None:
+        self._space = space
+        self._signs = np.array(
+            [-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in directions]
+        )
+        self._finished = FinishedTrials()
+        self._observations: Observations | None = None
+        self._taken: set[bytes] = set()
+        self.cost_limits: FloatArray | None = None
+
+    @property
+    def observations(self) -> Observations:
+        """Trials with values, in the order in which they were finished."""
+        if self._observations is None:
+            width = self._space.sample_tokens(1, np.random.default_rng(0)).shape[1]
+            empty = np.empty((0, width)), np.empty((0, len(self._signs))), np.empty(0)
+            return Observations(*empty)
+        return self._observations
+
+    def update(self, trials: Sequence[FrozenTrial]) -> None:
+        """Read the trials that have finished since the last call."""
+        new = [t for t in self._finished.new(trials) if self._covers(t.params)]
+        if not new:
+            return
+        tokens, valid = self._canonical([t.params for t in new])
+        self._taken.update(token_keys(tokens[valid]))
+        rows = [k for k, t in enumerate(new) if valid[k] and _values(t) is not None]
+        if not rows:
+            return
+        values = np.array([_values(new[k]) for k in rows], dtype=float) * self._signs
+        violations = np.array([_violation(new[k]) for k in rows])
+        block = Observations(tokens[rows], values, violations)
+        self._read_cost_limits(block, [new[k] for k in rows])
+        if self._observations is not None:
+            pairs = zip(self._observations, block, strict=True)
+            block = Observations(*(np.concatenate(pair) for pair in pairs))
+        self._observations = block
+
+    def taken(self, trials: Sequence[FrozenTrial], *, but: int) -> set[bytes]:
+        """Keys of all evaluated and running architectures; trial number ``but`` is left out."""
+        running = [
+            published_params(t)
+            for t in trials
+            if t.state == TrialState.RUNNING and t.number != but
+        ]
+        running = [params for params in running if self._covers(params)]
+        if not running:
+            return self._taken
+        tokens, valid = self._canonical(running)
+        return self._taken.union(token_keys(tokens[valid]))
+
+    def signed(self, values: FloatArray) -> list[float]:
+        """(M,) minimised values -> M values in the study's directions."""
+        restored: list[float] = (values * self._signs).tolist()
+        return restored
+
+    def _covers(self, params: Mapping[str, Any]) -> bool:
+        # A structured space needs all of its parameters; a flat one may have inactive ones.
+        if self._space.vocabulary is None:
+            return bool(params)
+        return self._space.distributions.keys() <= params.keys()
+
+    def _canonical(self, params: Sequence[Mapping[str, Any]]) -> tuple[TokenArray, np.ndarray]:
+        tokens = self._space.params_to_tokens(params)
+        if self._space.vocabulary is None:
+            return tokens, np.ones(len(tokens), dtype=bool)
+        return self._space.canonicalize(tokens)
+
+    def _read_cost_limits(self, block: Observations, trials: Sequence[FrozenTrial]) -> None:
+        """A constraint ``max_flops`` or ``max_params`` is the cost minus its limit."""
+        costs = self._space.token_costs(block.tokens)
+        if costs is None:
+            return
+        for row, trial in zip(costs, trials, strict=True):
+            for k, name in enumerate(COST_NAMES):
+                excess = trial.constraints.get(f"max_{name}")
+                if excess is not None:
+                    if self.cost_limits is None:
+                        self.cost_limits = np.full(len(COST_NAMES), np.inf)
+                    self.cost_limits[k] = row[k] - excess
+
+
+def _values(trial: FrozenTrial) -> list[float] | None:
+    """Final values; of a pruned trial the last report, as in Optuna's own samplers."""
+    if trial.state == TrialState.COMPLETE:
+        return trial.values
+    if trial.state == TrialState.PRUNED and trial.intermediate_values:
+        last = trial.intermediate_values[max(trial.intermediate_values)]
+        return None if math.isnan(last) else [last]
+    return None
+
+
+def _violation(trial: FrozenTrial) -> float:
+    return sum(max(value, 0.0) for value in trial.constraints.values())

@@ -1,0 +1,111 @@
+"""The only place that names private parts of Optuna."""
+
+from collections.abc import Container
+from collections.abc import Mapping
+import json
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.distributions import CategoricalDistribution
+from optuna.distributions import FloatDistribution
+from optuna.distributions import IntDistribution
+from optuna.samplers import PartialFixedSampler
+from optuna.samplers._base import _INDEPENDENT_SAMPLING_WARNING_TEMPLATE
+from optuna.study import Study
+from optuna.trial import BaseTrial
+from optuna.trial import FrozenTrial
+from optuna.trial import TrialState
+
+
+INDEPENDENT_SAMPLING_WARNING = _INDEPENDENT_SAMPLING_WARNING_TEMPLATE
+
+_RELATIVE_PARAMS_KEY = "dnas:relative_params"
+# An RDB storage keeps at most 2045 characters in one system attribute.
+_MAX_ATTR_LENGTH = 2045
+
+
+def get_trials(
+    study: Study, *, states: Container[TrialState] | None = None, use_cache: bool
+) -> list[FrozenTrial]:
+    """The trials of a study without copies: read them, do not change them.
+
+    Args:
+        study: The study, or the part of it that a Hyperband bracket shows.
+        states: Only trials of these states.
+        use_cache: Allow a list that was read earlier in the same ask.
+    """
+    return study._get_trials(deepcopy=False, states=states, use_cache=use_cache)
+
+
+def study_key(study: Study) -> tuple[Any, ...]:
+    """What tells one study from another within a process."""
+    return study._study_id, study.study_name, id(study._storage)
+
+
+def contains(distribution: BaseDistribution, value: Any) -> bool:
+    """Whether a distribution can take an (external) value."""
+    try:
+        return distribution._contains(distribution.to_internal_repr(value))
+    except (TypeError, ValueError):
+        return False
+
+
+def suggest(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any:
+    """`suggest_*` by distribution."""
+    d = distribution
+    if isinstance(d, CategoricalDistribution):
+        return trial.suggest_categorical(name, d.choices)
+    if isinstance(d, IntDistribution):
+        return trial.suggest_int(name, d.low, d.high, step=d.step, log=d.log)
+    if isinstance(d, FloatDistribution):
+        return trial.suggest_float(name, d.low, d.high, step=d.step, log=d.log)
+    raise ValueError(f"Unknown kind of distribution: {d}.")
+
+
+def fixed_params(study: Study, trial: FrozenTrial) -> dict[str, Any]:
+    """The parameters of a trial that are not ours to choose.
+
+    They were enqueued, already suggested, or are held by a `PartialFixedSampler` around us.
+    """
+    params: dict[str, Any] = {}
+    sampler = study.sampler
+    while isinstance(sampler, PartialFixedSampler):
+        params.update(sampler._fixed_params)
+        sampler = sampler._base_sampler
+    params.update(trial.system_attrs.get("fixed_params", {}))
+    params.update(trial.params)
+    return params
+
+
+def publish_params(study: Study, trial: FrozenTrial, params: Mapping[str, Any]) -> None:
+    """Show a running trial's whole proposal to other workers."""
+    text = json.dumps(params)
+    for k, start in enumerate(range(0, len(text), _MAX_ATTR_LENGTH)):
+        study._storage.set_trial_system_attr(
+            trial._trial_id, f"{_RELATIVE_PARAMS_KEY}:{k}", text[start : start + _MAX_ATTR_LENGTH]
+        )
+
+
+def published_params(trial: FrozenTrial) -> dict[str, Any]:
+    """The parameters of a running trial, those included that it will only suggest later."""
+    parts: list[str] = []
+    while (part := trial.system_attrs.get(f"{_RELATIVE_PARAMS_KEY}:{len(parts)}")) is not None:
+        parts.append(part)
+    try:
+        params: dict[str, Any] = json.loads("".join(parts)) if parts else {}
+    except json.JSONDecodeError:  # Another worker is writing it at this moment.
+        params = {}
+    params.update(trial.system_attrs.get("fixed_params", {}))
+    params.update(trial.params)
+    return params
+
+
+def set_user_attr(study: Study, trial: FrozenTrial, key: str, value: Any) -> None:
+    """`Trial.set_user_attr`, from within a sampler."""
+    study._storage.set_trial_user_attr(trial._trial_id, key, value)
+
+
+def get_logger(name: str) -> Any:
+    """A logger that obeys ``optuna.logging.set_verbosity``."""
+    return optuna.logging.get_logger(f"optuna.{name}")

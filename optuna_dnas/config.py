@@ -1,0 +1,84 @@
+"""`DNASConfig`: all settings of the sampler in one place."""
+
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+
+from optuna_dnas.controller import ControllerConfig
+from optuna_dnas.controller import EnsembleConfig
+from optuna_dnas.controller import GaussianProcessConfig
+from optuna_dnas.controller import SemiSupervisedConfig
+from optuna_dnas.strategies import CostEdge
+from optuna_dnas.strategies import DenseRegions
+from optuna_dnas.strategies import LatentGradient
+from optuna_dnas.strategies import Neighbourhood
+from optuna_dnas.strategies import SearchConfig
+from optuna_dnas.strategies import WholeSpace
+
+
+def _declared_search() -> SearchConfig:
+    return SearchConfig(
+        n_startup_trials=16,
+        round_size=10,
+        from_queue=True,
+        n_candidates=2_000,
+        strategies=(
+            DenseRegions(share=0.45),
+            Neighbourhood(share=0.40),
+            WholeSpace(share=0.10),
+            LatentGradient(share=0.05),
+            CostEdge(share=0.20),
+        ),
+        predictor=EnsembleConfig(),
+    )
+
+
+def _flat_search() -> SearchConfig:
+    return SearchConfig(
+        n_startup_trials=10,
+        round_size=10,
+        from_queue=False,
+        n_candidates=800,
+        strategies=(
+            DenseRegions(share=0.25),
+            Neighbourhood(share=0.55),
+            WholeSpace(share=0.20),
+        ),
+        predictor=GaussianProcessConfig(),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DNASConfig:
+    """Settings of :class:`~optuna_dnas.DNASSampler`; the defaults are what measures best.
+
+    Args:
+        declared: The search of architectures with structure, on the disentangled latent.
+        flat: The search of any other space, on the identity latent.
+        controller: The disentangled latent, and its pre-training without labels.
+        semi_supervised: Train the whole controller with labels in every round (the paper);
+            `None` keeps the pre-trained encoder and decoder, and fits predictors only.
+    """
+
+    declared: SearchConfig = field(default_factory=_declared_search)
+    flat: SearchConfig = field(default_factory=_flat_search)
+    controller: ControllerConfig = field(default_factory=ControllerConfig)
+    semi_supervised: SemiSupervisedConfig | None = None
+
+    @classmethod
+    def paper(cls) -> "DNASConfig":
+        """The paper to the letter (arXiv 2009.13266, Algorithm 1), on NASBench-101.
+
+        N = 100 random architectures, then rounds: train encoder, decoder and predictors on them;
+        sample M = 10,000 architectures in the regions of the top 3 and pseudo-label them; train
+        again; move the best along the gradient. What the paper leaves open is SemiNAS's.
+        """
+        declared = replace(
+            _declared_search(),
+            n_startup_trials=100,
+            round_size=50,
+            n_pseudo_labelled=10_000,
+            strategies=(DenseRegions(share=0.8, top_k=3, uniform=True), WholeSpace(share=0.2)),
+            noise=0.0,
+        )
+        return cls(declared=declared, semi_supervised=SemiSupervisedConfig())

@@ -1,0 +1,246 @@
+"""The controller's settings: frozen, self-checking and free of torch until training starts.
+
+B: batch, D: latent dimensions, M: values, n: observations.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterable
+from dataclasses import dataclass
+from dataclasses import field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from optuna_dnas._typing import FloatArray
+
+
+if TYPE_CHECKING:
+    import torch
+
+
+class AutoencoderObjective(abc.ABC):
+    """What an autoencoder pays for beside reconstruction, both summed per example (Eq. 1)."""
+
+    @abc.abstractmethod
+    def penalty(
+        self,
+        mean: torch.Tensor,  # (B, D)
+        log_variance: torch.Tensor,  # (B, D)
+        z: torch.Tensor,  # (B, D), drawn from N(mean, exp(log_variance))
+        progress: float,
+    ) -> torch.Tensor:
+        """() nats per example, averaged over the batch; ``progress`` of training is 0 to 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KLObjective(AutoencoderObjective):
+    """The beta-VAE: ``weight * KL`` (Higgins et al. 2017).
+
+    Args:
+        weight: The beta of Eq. 1; 0 is a plain autoencoder. A cell holds some 13 nats, so useful
+            values are far below those for images.
+    """
+
+    weight: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Check the arguments."""
+        check_not_negative(self, "weight")
+
+    def penalty(
+        self, mean: torch.Tensor, log_variance: torch.Tensor, z: torch.Tensor, progress: float
+    ) -> torch.Tensor:
+        """See `AutoencoderObjective`."""
+        from optuna_dnas.controller import _losses
+
+        return self.weight * _losses.kl_divergence(mean, log_variance).mean()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CapacityObjective(AutoencoderObjective):
+    """Controlled capacity: ``weight * |KL - C(t)|`` (Burgess et al. 2018, Eq. 8).
+
+    Args:
+        weight: Its gamma.
+        capacity: The final C in nats.
+        annealing: C grows linearly from 0 during this share of training.
+    """
+
+    weight: float = 1.0
+    capacity: float = 20.0
+    annealing: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Check the arguments."""
+        check_not_negative(self, "weight", "capacity")
+        check_share(self, "annealing")
+
+    def penalty(
+        self, mean: torch.Tensor, log_variance: torch.Tensor, z: torch.Tensor, progress: float
+    ) -> torch.Tensor:
+        """See `AutoencoderObjective`."""
+        from optuna_dnas.controller import _losses
+
+        share = min(1.0, progress / self.annealing) if self.annealing else 1.0
+        kl = _losses.kl_divergence(mean, log_variance)
+        return self.weight * _losses.capacity_gap(kl, self.capacity * share)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TotalCorrelationObjective(AutoencoderObjective):
+    """The beta-TC-VAE: ``kl_weight * KL + tc_weight * total correlation`` (Chen et al. 2018).
+
+    The total correlation alone is what makes latents independent, and it costs less
+    reconstruction than a large KL weight.
+
+    Args:
+        kl_weight: Weight of the KL divergence.
+        tc_weight: Weight of the total correlation.
+        batch_share: Share of the batch that estimates it, whose cost is quadratic.
+    """
+
+    kl_weight: float = 0.05
+    tc_weight: float = 0.3
+    batch_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Check the arguments."""
+        check_not_negative(self, "kl_weight", "tc_weight")
+        check_share(self, "batch_share")
+
+    def penalty(
+        self, mean: torch.Tensor, log_variance: torch.Tensor, z: torch.Tensor, progress: float
+    ) -> torch.Tensor:
+        """See `AutoencoderObjective`."""
+        from optuna_dnas.controller import _losses
+
+        n = max(1, round(self.batch_share * len(z)))
+        correlation = _losses.total_correlation(mean[:n], log_variance[:n], z[:n])
+        kl = _losses.kl_divergence(mean, log_variance)
+        return self.kl_weight * kl.mean() + self.tc_weight * correlation
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControllerConfig:
+    """The LSTM autoencoder and its label-free pre-training.
+
+    ``n_steps`` trades seconds for reconstruction: 1,000 steps on 6,000 cells suffice for a
+    search, the default is for a latent space that people look at.
+
+    Args:
+        latent_dim: D.
+        hidden_dim: Units of the encoder's (each direction) and the decoder's LSTM.
+        step_dim: Size of the decoder's learned step embedding.
+        objective: What is minimised beside the reconstruction error.
+        n_cells: Architectures to generate for pre-training.
+        n_steps: Optimiser steps.
+        batch_size: Architectures per step.
+        learning_rate: Peak of the one-cycle schedule (Adam).
+        warmup: The objective's weight grows linearly from 0 during this share of the steps.
+        gradient_clip: Largest norm of a step's gradient.
+    """
+
+    latent_dim: int = 16
+    hidden_dim: int = 64
+    step_dim: int = 32
+    objective: AutoencoderObjective = field(default_factory=TotalCorrelationObjective)
+    n_cells: int = 20_000
+    n_steps: int = 4_000
+    batch_size: int = 128
+    learning_rate: float = 5e-3
+    warmup: float = 0.3
+    gradient_clip: float = 5.0
+
+    def __post_init__(self) -> None:
+        """Check the arguments."""
+        check_positive(self, "latent_dim", "hidden_dim", "step_dim", "n_cells", "n_steps")
+        check_positive(self, "batch_size", "learning_rate", "gradient_clip")
+        check_share(self, "warmup")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SemiSupervisedConfig:
+    """The paper's joint training of autoencoder and predictors (Eq. 5).
+
+    The paper gives no weights; where it is silent the numbers are those of its parent, SemiNAS.
+
+    Args:
+        accuracy_weight: l1, of the objectives' squared error.
+        cost_weight: l2, of the costs' squared error.
+        reconstruction_weight: l3, of the cross-entropy summed over a sequence.
+        kl_weight: l4; ``kl_weight / reconstruction_weight`` is the beta of Eq. 1.
+        n_epochs: Passes over the labelled architectures alone.
+        n_joint_epochs: Passes over labelled and pseudo-labelled architectures together.
+        upsampling: How often a labelled architecture occurs among the pseudo-labelled.
+        batch_size: Architectures per step.
+        learning_rate: Of Adam, constant.
+        weight_decay: Added to the gradient.
+        predictor_dim: Units of both hidden layers of a predictor.
+        dropout: Share of a predictor's hidden units dropped in training.
+        gradient_clip: Largest norm of a step's gradient.
+    """
+
+    accuracy_weight: float = 1.0
+    cost_weight: float = 1.0
+    reconstruction_weight: float = 0.1
+    kl_weight: float = 0.005
+    n_epochs: int = 1000
+    n_joint_epochs: int = 500
+    upsampling: int = 10
+    batch_size: int = 100
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    predictor_dim: int = 16
+    dropout: float = 0.1
+    gradient_clip: float = 5.0
+
+    def __post_init__(self) -> None:
+        """Check the arguments."""
+        check_not_negative(self, "accuracy_weight", "cost_weight", "reconstruction_weight")
+        check_not_negative(self, "kl_weight", "weight_decay")
+        check_positive(self, "n_epochs", "n_joint_epochs", "upsampling", "batch_size")
+        check_positive(self, "learning_rate", "predictor_dim", "gradient_clip")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"`dropout` must be in [0, 1), but got {self.dropout}.")
+
+
+def replace_infinite(values: FloatArray) -> FloatArray:
+    """(n, M) values with each infinity replaced by its column's finite extreme, or by 0."""
+    bounded = np.array(values, dtype=np.float64)
+    for column in bounded.T:
+        finite = column[np.isfinite(column)]
+        low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 0.0)
+        np.clip(column, low, high, out=column)
+    return bounded
+
+
+def positive_scale(scale: FloatArray) -> FloatArray:
+    """``scale`` with 1 where it is too small to divide by."""
+    return np.where(scale > 1e-12, scale, 1.0)
+
+
+def check_positive(config: object, *names: str) -> None:
+    """Raise `ValueError` unless the named attributes are positive."""
+    for name, value in _named(config, names):
+        if not value > 0:
+            raise ValueError(f"`{name}` must be positive, but got {value}.")
+
+
+def check_not_negative(config: object, *names: str) -> None:
+    """Raise `ValueError` unless the named attributes are not negative."""
+    for name, value in _named(config, names):
+        if not value >= 0:
+            raise ValueError(f"`{name}` must not be negative, but got {value}.")
+
+
+def check_share(config: object, *names: str) -> None:
+    """Raise `ValueError` unless the named attributes are in [0, 1]."""
+    for name, value in _named(config, names):
+        if not 0 <= value <= 1:
+            raise ValueError(f"`{name}` must be in [0, 1], but got {value}.")
+
+
+def _named(config: object, names: Iterable[str]) -> list[tuple[str, float]]:
+    return [(name, getattr(config, name)) for name in names]

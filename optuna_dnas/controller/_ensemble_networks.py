@@ -1,0 +1,181 @@
+"""The networks of an ensemble, fitted and asked.
+
+n: observations, N: codes, D: latent dimensions, X: inputs of a network, M: values, E: members,
+K = M * E: networks, B: batch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from optuna_dnas._typing import BoolArray
+from optuna_dnas._typing import FloatArray
+from optuna_dnas.controller._config import positive_scale
+from optuna_dnas.controller._ensemble import EnsembleConfig
+from optuna_dnas.controller._modules import EnsembleMLP
+from optuna_dnas.controller._modules import initialise
+from optuna_dnas.controller._predictor import Predictor
+from optuna_dnas.controller._torch_scope import private_generator
+from optuna_dnas.controller._torch_scope import torch_scope
+
+
+@dataclass(frozen=True)
+class _CodeInputs:
+    """Codes as inputs: numbers at the spread of a standard normal, categories one-hot."""
+
+    is_categorical: BoolArray  # (D,)
+    centre: FloatArray  # (numbers,)
+    scale: FloatArray  # (numbers,)
+    n_categories: tuple[int, ...]  # per category, as far as observed
+
+    @classmethod
+    def of(
+        cls, codes: FloatArray, is_categorical: BoolArray, typical_distance: FloatArray
+    ) -> _CodeInputs:
+        numbers, categories = codes[:, ~is_categorical], codes[:, is_categorical]
+        scale = positive_scale(np.sqrt(typical_distance[~is_categorical] / 2.0))
+        n_categories = tuple(int(n) + 1 for n in categories.max(axis=0))
+        return cls(is_categorical, numbers.mean(axis=0), scale, n_categories)
+
+    @property
+    def n_numbers(self) -> int:
+        return len(self.scale)
+
+    def __call__(self, codes: FloatArray) -> torch.Tensor:
+        """(N, D) -> (N, X) float32, numbers first; an unknown category is all zeros."""
+        numbers = (codes[:, ~self.is_categorical] - self.centre) / self.scale
+        categories = codes[:, self.is_categorical]
+        one_hot = [
+            categories[:, [j]] == np.arange(n) for j, n in enumerate(self.n_categories)
+        ]  # (N, categories of j) each
+        inputs = np.concatenate([numbers, *one_hot], axis=1)
+        return torch.as_tensor(inputs, dtype=torch.float32, device="cpu")
+
+    def pull_back(self, gradient: FloatArray) -> FloatArray:
+        """(N, M, X) derivative by inputs -> (N, M, D) by codes, 0 along categories."""
+        by_code = np.zeros((*gradient.shape[:2], len(self.is_categorical)))
+        by_code[:, :, ~self.is_categorical] = gradient[:, :, : self.n_numbers] / self.scale
+        return by_code
+
+
+class Ensemble(Predictor):
+    """Networks whose mean is the prediction and whose disagreement is its deviation.
+
+    Each network's output is standardised over the observed codes: scores have no unit, mean 0 and
+    deviation 1 there, the lower the better. Only so are members comparable, since a ranking loss
+    leaves a network's offset and scale open; and only so have the M values a common scale.
+
+    Args:
+        network: K networks, the E members of value 0 first.
+        inputs: How a code becomes a network's input.
+        observed: (n, D) the codes that outputs are standardised over.
+        n_values: M.
+    """
+
+    def __init__(
+        self, network: EnsembleMLP, inputs: _CodeInputs, observed: FloatArray, n_values: int
+    ) -> None:
+        self._network = network.requires_grad_(False)
+        self._inputs = inputs
+        self._n_values = n_values
+        with torch_scope(grad=False):
+            raw = self._raw_scores(inputs(observed))  # (K, n)
+            deviation, self._offset = torch.std_mean(raw, dim=1, correction=0, keepdim=True)
+            self._scale = torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation))
+
+    def predict(self, codes: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(N, D) codes -> mean and standard deviation over the members, (N, M) each."""
+        with torch_scope(grad=False):
+            scores = self._scores(self._inputs(codes)).numpy().astype(np.float64)
+        n_members = scores.shape[1]
+        deviation = scores.std(axis=1, ddof=min(1, n_members - 1))
+        return scores.mean(axis=1).T, deviation.T
+
+    def gradient(self, codes: FloatArray) -> FloatArray:
+        """(N, D) codes -> (N, M, D) derivative of the mean score; 0 along categories."""
+        with torch_scope():
+            inputs = self._expand(self._inputs(codes)).clone().requires_grad_()  # (K, N, X)
+            scores = (self._network(inputs) - self._offset) / self._scale
+            (slopes,) = torch.autograd.grad(scores.sum(), inputs)
+        by_member = slopes.view(self._n_values, -1, *slopes.shape[1:])  # (M, E, N, X)
+        mean = by_member.mean(dim=1).movedim(1, 0).numpy().astype(np.float64)
+        return self._inputs.pull_back(mean)
+
+    def _scores(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(N, X) -> (M, E, N)."""
+        scores = (self._raw_scores(inputs) - self._offset) / self._scale
+        return scores.view(self._n_values, -1, len(inputs))
+
+    def _raw_scores(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(N, X) -> (K, N)."""
+        scores: torch.Tensor = self._network(self._expand(inputs))
+        return scores
+
+    def _expand(self, inputs: torch.Tensor) -> torch.Tensor:
+        return inputs.expand(len(self._network.head.weight), -1, -1)
+
+
+def fit_ensemble(
+    config: EnsembleConfig,
+    codes: FloatArray,  # (n, D)
+    values: FloatArray,  # (n, M)
+    *,
+    is_categorical: BoolArray,  # (D,)
+    typical_distance: FloatArray,  # (D,)
+    seed: int,
+) -> Ensemble:
+    """Fit ``config``'s ensemble. See `EnsembleConfig.fit`."""
+    _check_observations(codes, values)
+    inputs = _CodeInputs.of(codes, is_categorical, typical_distance)
+    targets = np.repeat(config.loss.targets(values).T, config.n_members, axis=0)  # (K, n)
+    with torch_scope():
+        generator = private_generator(seed)
+        x = inputs(codes)
+        network = EnsembleMLP(
+            n_networks=len(targets), input_dim=x.shape[1], hidden_dim=config.hidden_dim
+        )
+        initialise(network, generator)
+        y = torch.as_tensor(targets, dtype=torch.float32, device="cpu")
+        _train(network, x, y, inputs.n_numbers, config, generator)
+    return Ensemble(network, inputs, codes, values.shape[1])
+
+
+def _train(
+    network: EnsembleMLP,
+    x: torch.Tensor,  # (n, X)
+    y: torch.Tensor,  # (K, n)
+    n_numbers: int,
+    config: EnsembleConfig,
+    generator: torch.Generator,
+) -> None:
+    optimizer = torch.optim.AdamW(
+        network.parameters(), weight_decay=config.weight_decay, fused=True
+    )
+    shape = (config.n_steps, len(y), config.batch_size)  # (steps, K, B)
+    batches = torch.randint(len(x), shape, generator=generator, device="cpu")
+    for step, batch in enumerate(batches):
+        inputs = x[batch]  # (K, B, X)
+        noise = torch.empty(*batch.shape, n_numbers, dtype=torch.float32, device="cpu")
+        inputs[..., :n_numbers] += config.input_noise * noise.normal_(generator=generator)
+        loss = config.loss.loss(network(inputs), y.gather(1, batch))
+        share = step / config.n_steps
+        optimizer.param_groups[0]["lr"] = (
+            config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * share))
+        )
+        network.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+
+def _check_observations(codes: FloatArray, values: FloatArray) -> None:
+    if codes.ndim != 2 or values.ndim != 2 or len(codes) != len(values):
+        shapes = f"{codes.shape} and {values.shape}"
+        raise ValueError(f"Codes and values must be (n, D) and (n, M), but got {shapes}.")
+    if not len(codes) or not values.shape[1]:
+        raise ValueError("There must be an observation and a value.")
+    if np.isnan(codes).any() or np.isnan(values).any():
+        raise ValueError("Codes and values must not be NaN.")

@@ -1,0 +1,337 @@
+"""`DNASSampler`: the adapter between an Optuna study and the search."""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import replace
+import threading
+from typing import Any
+from typing import NamedTuple
+from typing import TypeVar
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+from optuna.trial import TrialState
+
+from optuna_dnas._history import History
+from optuna_dnas._history import ParameterUnion
+from optuna_dnas._optuna_compat import fixed_params
+from optuna_dnas._optuna_compat import get_logger
+from optuna_dnas._optuna_compat import get_trials
+from optuna_dnas._optuna_compat import INDEPENDENT_SAMPLING_WARNING
+from optuna_dnas._optuna_compat import publish_params
+from optuna_dnas._optuna_compat import set_user_attr
+from optuna_dnas._optuna_compat import study_key
+from optuna_dnas.config import DNASConfig
+from optuna_dnas.controller import Controller
+from optuna_dnas.controller import make_controller
+from optuna_dnas.search_space import FlatSpace
+from optuna_dnas.search_space import recognize
+from optuna_dnas.search_space import SearchSpace
+from optuna_dnas.strategies import LatentSearch
+from optuna_dnas.strategies import Proposal
+from optuna_dnas.strategies import propose_random
+from optuna_dnas.strategies import Query
+
+
+_logger = get_logger(__name__)
+
+T = TypeVar("T")
+
+SOURCE_KEY = "dnas:source"
+PREDICTION_KEY = "dnas:prediction"
+
+# Caches of so many studies (or Hyperband brackets) are kept.
+_MAX_STUDIES = 16
+
+
+class DNASSampler(BaseSampler):
+    """Disentangled Neural Architecture Search.
+
+    Architectures become points of a latent space, whose dimensions stand for a few meaningful
+    factors. The sampler looks where those factors of the best architectures lie, screens what it
+    finds there with predictors, and proposes what no trial has evaluated or is evaluating.
+
+    It serves any study. A built-in architecture space is recognised by its parameters; anything
+    else, conditional parameters included, is searched on the parameters themselves.
+
+    Every trial keeps where it came from (``dnas:source``: startup, dense, local, prior, gradient,
+    edge, or enqueued) and what was predicted (``dnas:prediction``, one number an objective) as
+    user attributes.
+
+    Example::
+
+        study = optuna.create_study(direction="maximize", sampler=DNASSampler(seed=0))
+        study.optimize(objective, n_trials=150)
+
+    Args:
+        space: The architecture space; by default it is recognised.
+        seed: Of all draws. One seed gives the same trials, in another process too.
+        n_startup_trials: Random architectures before the model is first asked; by default 16
+            for an architecture space and 10 for any other.
+        config: All other settings.
+        independent_sampler: For parameters that the sampler cannot foresee; by default they are
+            drawn uniformly.
+        warn_independent_sampling: Whether to warn when that happens.
+        device: Of the controller: ``"cpu"``, ``"cuda"``, ``"mps"``.
+    """
+
+    def __init__(
+        self,
+        *,
+        space: SearchSpace[Any] | None = None,
+        seed: int | None = None,
+        n_startup_trials: int | None = None,
+        config: DNASConfig | None = None,
+        independent_sampler: BaseSampler | None = None,
+        warn_independent_sampling: bool = True,
+        device: str = "cpu",
+    ) -> None:
+        if space is not None and not isinstance(space, SearchSpace):
+            raise TypeError(f"`space` must be a SearchSpace, but got {space!r}.")
+        if seed is not None and seed < 0:
+            raise ValueError(f"`seed` must not be negative, but got {seed}.")
+        if n_startup_trials is not None and n_startup_trials < 0:
+            raise ValueError(
+                f"`n_startup_trials` must not be negative, but got {n_startup_trials}."
+            )
+        self._space = space
+        self._n_startup_trials = n_startup_trials
+        self._config = config or DNASConfig()
+        self._independent_sampler = independent_sampler
+        self._warn_independent_sampling = warn_independent_sampling
+        self._device = device
+        self._entropy = _fresh_entropy() if seed is None else seed
+        self._lock = threading.RLock()
+        self._unions: dict[Any, ParameterUnion] = {}
+        self._searches: dict[Any, _StudySearch] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the lock, and the caches of studies."""
+        return self.__dict__ | {"_lock": None, "_unions": {}, "_searches": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.RLock()
+
+    def reseed_rng(self) -> None:
+        """Draw new entropy, as workers that share a sampler must."""
+        self._entropy = _fresh_entropy()
+        if self._independent_sampler is not None:
+            self._independent_sampler.reseed_rng()
+
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """All parameters of the architecture space, or all that finished trials had."""
+        if self._space is not None:
+            distributions = self._space.distributions
+        else:
+            with self._lock:
+                distributions = self._known_parameters(study)
+        return {name: d for name, d in distributions.items() if not d.single()}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Propose an architecture that fits what is already fixed."""
+        if not search_space:
+            return {}
+        # Threads share a sampler: a proposal is published before the next one is made.
+        with self._lock:
+            search = self._search_for(study, search_space)
+            trials = get_trials(study, use_cache=False)
+            search.history.update(trials)
+            query = self._query(study, trial, trials, search)
+            proposal = self._propose(search, query)
+            if proposal is None:
+                return {}
+            params = self._complete(search.space, proposal, search_space, trial)
+            publish_params(study, trial, params)
+        set_user_attr(study, trial, SOURCE_KEY, proposal.source)
+        if proposal.prediction is not None:
+            prediction = search.history.signed(proposal.prediction)
+            set_user_attr(study, trial, PREDICTION_KEY, prediction)
+        return params
+
+    def sample_independent(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """Sample a parameter that no proposal holds."""
+        if self._warn_independent_sampling:
+            self._warn_if_known(study, trial, param_name)
+        if self._independent_sampler is not None:
+            return self._independent_sampler.sample_independent(
+                study, trial, param_name, param_distribution
+            )
+        name = int.from_bytes(param_name.encode(), "little")
+        rng = np.random.default_rng([self._entropy, 2, trial.number, name])
+        return FlatSpace({param_name: param_distribution}).sample(rng, 1)[0][param_name]
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Mark an enqueued trial; a complete one never asks for a sample."""
+        try:
+            if trial.system_attrs.get("fixed_params"):
+                set_user_attr(study, trial, SOURCE_KEY, "enqueued")
+            if self._independent_sampler is not None:
+                self._independent_sampler.before_trial(study, trial)
+        except Exception as error:  # An error here would leave the trial running for ever.
+            _logger.warning(f"`before_trial` of trial {trial.number} failed: {error!r}")
+
+    def after_trial(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
+        """Tell the independent sampler."""
+        if self._independent_sampler is None:
+            return
+        try:
+            self._independent_sampler.after_trial(study, trial, state, values)
+        except Exception as error:  # An error here would end the whole optimisation.
+            _logger.warning(f"`after_trial` of trial {trial.number} failed: {error!r}")
+
+    def _query(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        trials: Sequence[FrozenTrial],
+        search: "_StudySearch",
+    ) -> Query:
+        return Query(
+            observations=search.history.observations,
+            taken=search.history.taken(trials, but=trial.number),
+            fixed=search.space.fixed_tokens(fixed_params(study, trial)),
+            cost_limits=search.history.cost_limits,
+            number=trial.number,
+            seed=self._entropy,
+        )
+
+    def _propose(self, search: "_StudySearch", query: Query) -> Proposal | None:
+        try:
+            proposal = search.core.propose(query)
+        except Exception as error:  # A study must not die of its sampler.
+            _logger.warning(
+                f"Trial {query.number} is sampled at random, because the model of "
+                f"{type(self).__name__} failed: {type(error).__name__}: {error}"
+            )
+            rng = np.random.default_rng([self._entropy, 4, query.number])
+            proposal = propose_random(search.space, query, rng, source="fallback")
+        if proposal is None:
+            _logger.warning(
+                f"Trial {query.number} is sampled independently: no valid architecture that is "
+                "within the limits has its fixed parameters."
+            )
+        return proposal
+
+    def _search_for(
+        self, study: Study, search_space: Mapping[str, BaseDistribution]
+    ) -> "_StudySearch":
+        """The search in the space in which the asked parameters make an architecture."""
+        space = self._space
+        if space is not None and _includes(space.distributions, search_space):
+            distributions = space.distributions
+        else:
+            space = None
+            distributions = self._known_parameters(study)
+            if not _includes(distributions, search_space):
+                distributions = dict(search_space)
+        key = study_key(study), tuple(distributions.items())
+        return _keep(
+            self._searches,
+            key,
+            lambda: self._new_search(
+                study, space or recognize(distributions) or FlatSpace(distributions)
+            ),
+        )
+
+    def _new_search(self, study: Study, space: SearchSpace[Any]) -> "_StudySearch":
+        config = self._config.flat if space.vocabulary is None else self._config.declared
+        if self._n_startup_trials is not None:
+            config = replace(config, n_startup_trials=self._n_startup_trials)
+
+        def controller() -> Controller:
+            return make_controller(
+                space,
+                predictor=config.predictor,
+                with_costs=any(s.needs_cost_predictor for s in config.strategies),
+                config=self._config.controller,
+                semi_supervised=self._config.semi_supervised,
+                device=self._device,
+            )
+
+        history = History(space, study.directions)
+        return _StudySearch(space, history, LatentSearch(space, controller, config))
+
+    def _known_parameters(self, study: Study) -> dict[str, BaseDistribution]:
+        union = _keep(self._unions, study_key(study), ParameterUnion)
+        return union.update(get_trials(study, use_cache=True))
+
+    def _complete(
+        self,
+        space: SearchSpace[Any],
+        proposal: Proposal,
+        search_space: dict[str, BaseDistribution],
+        trial: FrozenTrial,
+    ) -> dict[str, Any]:
+        """Exactly the asked parameters; those taken for inactive are drawn, in case they are not."""
+        params = space.tokens_to_params(proposal.tokens[None])[0]
+        if params.keys() < search_space.keys():
+            rng = np.random.default_rng([self._entropy, 3, trial.number])
+            params = FlatSpace(search_space).sample(rng, 1)[0] | params
+        return {name: params[name] for name in search_space}
+
+    def _warn_if_known(self, study: Study, trial: FrozenTrial, param_name: str) -> None:
+        """Follow Optuna: a parameter's first appearance is no reason to warn."""
+        with self._lock:
+            is_known = param_name in self._known_parameters(study)
+        if not is_known:
+            return
+        independent = self._independent_sampler
+        _logger.warning(
+            INDEPENDENT_SAMPLING_WARNING.format(
+                param_name=param_name,
+                trial_number=trial.number,
+                independent_sampler_name=type(independent or self).__name__,
+                sampler_name=type(self).__name__,
+                fallback_reason="its range differs from the one that was seen last",
+            )
+        )
+
+
+class _StudySearch(NamedTuple):
+    """What is kept for one study and one space; a cache, never more."""
+
+    space: SearchSpace[Any]
+    history: History
+    core: LatentSearch
+
+
+def _includes(
+    distributions: Mapping[str, BaseDistribution], asked: Mapping[str, BaseDistribution]
+) -> bool:
+    return all(distributions.get(name) == d for name, d in asked.items())
+
+
+def _keep(cache: dict[Any, T], key: Any, make: Callable[[], T]) -> T:
+    """The value of a key, made when it is first asked for; the oldest ones are forgotten."""
+    if key not in cache:
+        while len(cache) >= _MAX_STUDIES:
+            del cache[next(iter(cache))]
+        cache[key] = make()
+    return cache[key]
+
+
+def _fresh_entropy() -> int:
+    entropy = np.random.SeedSequence().entropy
+    assert isinstance(entropy, int)
+    return entropy

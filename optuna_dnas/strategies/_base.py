@@ -1,0 +1,45 @@
+"""The interface of a sampling strategy."""
+
+import abc
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from optuna_dnas._typing import FloatArray
+from optuna_dnas.strategies._state import SearchState
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingStrategy(abc.ABC):
+    """A source of candidates in latent space.
+
+    Args:
+        share: Its share of all candidates, relative to the other strategies' shares.
+    """
+
+    source: ClassVar[str]
+    """What a trial keeps as its provenance."""
+
+
+    share: float
+
+    def __post_init__(self) -> None:
+        if not self.share > 0:
+            raise ValueError(f"`share` must be positive, but got {self.share}.")
+
+    @property
+    def needs_cost_predictor(self) -> bool:
+        """Whether :meth:`propose` looks at the predicted cost."""
+        return False
+
+    @abc.abstractmethod
+    def propose(self, state: SearchState, n: int, rng: np.random.Generator) -> FloatArray:
+        """About ``n`` codes (n, D); none where the strategy has nothing to say."""
+
+
+def check_positive(**values: float) -> None:
+    """Raise `ValueError`, naming the argument, if a value is not positive."""
+    for name, value in values.items():
+        if not value > 0:
+            raise ValueError(f"`{name}` must be positive, but got {value}.")

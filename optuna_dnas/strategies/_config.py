@@ -1,0 +1,51 @@
+"""Settings of the search."""
+
+from dataclasses import dataclass
+
+from optuna_dnas.controller import PredictorConfig
+from optuna_dnas.strategies._base import check_positive
+from optuna_dnas.strategies._base import SamplingStrategy
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchConfig:
+    """How rounds of sampling and evaluation go.
+
+    Args:
+        n_startup_trials: Random architectures that are evaluated first (N of the paper).
+        round_size: Evaluations between two fits.
+        from_queue: Candidates are ranked once a round, and asks take the next one. Otherwise
+            every ask takes in the newest evaluations and samples candidates of its own.
+        n_candidates: Latent codes that are sampled for one ranking.
+        strategies: Where they come from.
+        predictor: How predictors are fitted.
+        noise: Of Thompson sampling, in deviations of the prediction; 0 takes the mean.
+        n_directions: Directions of several objectives that one ranking looks into.
+        max_observations: Fits see at most so many, half of them the best, half the latest.
+        n_pseudo_labelled: Sampled architectures that train the controller with predicted labels
+            (M of the paper).
+    """
+
+    n_startup_trials: int
+    round_size: int
+    from_queue: bool
+    n_candidates: int
+    strategies: tuple[SamplingStrategy, ...]
+    predictor: PredictorConfig
+    noise: float = 1.0
+    n_directions: int = 5
+    max_observations: int = 400
+    n_pseudo_labelled: int = 0
+
+    def __post_init__(self) -> None:
+        check_positive(
+            round_size=self.round_size,
+            n_candidates=self.n_candidates,
+            n_directions=self.n_directions,
+            max_observations=self.max_observations,
+        )
+        for name in ("n_startup_trials", "noise", "n_pseudo_labelled"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"`{name}` must not be negative, but got {getattr(self, name)}.")
+        if not self.strategies:
+            raise ValueError("`strategies` must not be empty.")

@@ -1,0 +1,91 @@
+"""Moves from the best architectures, and draws from the whole space."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from optuna_dnas._typing import FloatArray
+from optuna_dnas.strategies._base import check_positive
+from optuna_dnas.strategies._base import SamplingStrategy
+from optuna_dnas.strategies._state import SearchState
+
+
+@dataclass(frozen=True, kw_only=True)
+class WholeSpace(SamplingStrategy):
+    """Sample the prior (p3 of the paper)."""
+
+    source: ClassVar[str] = "prior"
+
+    def propose(self, state: SearchState, n: int, rng: np.random.Generator) -> FloatArray:
+        return state.latent.sample_prior(n, rng)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neighbourhood(SamplingStrategy):
+    """Sample around the best architectures.
+
+    Args:
+        share: Its share of all candidates.
+        top_k: Around how many of the best.
+    """
+
+    source: ClassVar[str] = "local"
+    top_k: int = 8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_positive(top_k=self.top_k)
+
+    def propose(self, state: SearchState, n: int, rng: np.random.Generator) -> FloatArray:
+        centres = state.elite[: self.top_k]
+        return state.latent.perturb(centres[rng.integers(0, len(centres), n)], rng)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentGradient(SamplingStrategy):
+    """Move the best architectures along the predictors' gradient (Eq. 7).
+
+    ``z' = z + eta (dP_a/dz - cost_weight dP_f/dz)``, with P_a maximised. Steps of growing length
+    are tried, as SemiNAS does, since a short one often decodes to the same architecture. The
+    gradient is scaled to length 1: predictions have no unit that the latent knows.
+
+    Args:
+        share: Its share of all candidates.
+        top_k: How many of the best are moved.
+        max_step: The longest move in latent space.
+        cost_weight: How much lower cost counts beside better objectives.
+    """
+
+    source: ClassVar[str] = "gradient"
+    top_k: int = 8
+    max_step: float = 2.0
+    cost_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_positive(top_k=self.top_k, max_step=self.max_step)
+        if self.cost_weight < 0:
+            raise ValueError(f"`cost_weight` must not be negative, but got {self.cost_weight}.")
+
+    @property
+    def needs_cost_predictor(self) -> bool:
+        return self.cost_weight > 0
+
+    def propose(self, state: SearchState, n: int, rng: np.random.Generator) -> FloatArray:
+        centres = state.elite[: self.top_k]  # (K, D)
+        slopes = state.fitted.objectives.gradient(centres)  # (K, M, D)
+        # Objectives and costs are both minimised here: downhill improves both.
+        downhill = -_unit(np.einsum("kmd,m->kd", slopes, state.direction))
+        if self.cost_weight > 0 and state.fitted.costs is not None:
+            cheaper = -_unit(state.fitted.costs.gradient(centres)[:, 0])
+            downhill = _unit(downhill + self.cost_weight * cheaper)
+        n_steps = -(-n // len(centres))
+        steps = self.max_step * np.arange(1, n_steps + 1) / n_steps
+        moved = centres + steps[:, None, None] * downhill  # (S, K, D)
+        return moved.reshape(-1, centres.shape[1])[:n]
+
+
+def _unit(vectors: FloatArray) -> FloatArray:
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.maximum(lengths, 1e-12)

@@ -1,0 +1,320 @@
+"""The search of one space, without a study: observations in, a proposal out.
+
+N: architectures, T: tokens, M: objectives, D: latent dimensions.
+"""
+
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+import itertools
+from typing import Any
+from typing import NamedTuple
+
+import numpy as np
+
+from optuna_dnas._typing import FloatArray
+from optuna_dnas._typing import TokenArray
+from optuna_dnas.controller import Controller
+from optuna_dnas.controller import FittedController
+from optuna_dnas.controller import Labelled
+from optuna_dnas.search_space import SearchSpace
+from optuna_dnas.strategies._config import SearchConfig
+from optuna_dnas.strategies._selection import Candidates
+from optuna_dnas.strategies._selection import rank_normalize
+from optuna_dnas.strategies._selection import sample_directions
+from optuna_dnas.strategies._selection import scalarize
+from optuna_dnas.strategies._selection import select_new
+from optuna_dnas.strategies._selection import token_keys
+from optuna_dnas.strategies._state import Observations
+from optuna_dnas.strategies._state import SearchState
+
+
+# Spaces up to this size are enumerated before a duplicate is proposed.
+_MAX_ENUMERATED = 1 << 16
+_N_RANDOM = (16, 4_000)
+
+
+class Proposal(NamedTuple):
+    """An architecture to evaluate."""
+
+    tokens: TokenArray  # (T,)
+    source: str
+    prediction: FloatArray | None  # (M,) minimised, in the objectives' units
+
+
+class Query(NamedTuple):
+    """What one ask knows."""
+
+    observations: Observations
+    taken: Collection[bytes]  # keys of evaluated and running architectures
+    fixed: Mapping[int, Any]  # tokens that are given
+    cost_limits: FloatArray | None  # (2,) multiply-adds and parameters; infinite: no limit
+    number: int  # of the trial
+    seed: int  # entropy of all draws
+
+
+@dataclass(frozen=True)
+class _Round:
+    """What a round boundary leaves for the asks of the round."""
+
+    number: int
+    space: SearchSpace[Any]
+    fitted: FittedController
+    queue: list[Proposal]
+
+
+class LatentSearch:
+    """Semi-supervised rounds in latent space (Algorithm 1 of the paper, in rounds of any size).
+
+    The state is a cache of the observations: a new object given the same observations and seed
+    goes on in the same way.
+
+    Args:
+        space: The search space.
+        make_controller: Makes latent and predictors; called when they are first needed.
+        config: Settings.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace[Any],
+        make_controller: Callable[[], Controller],
+        config: SearchConfig,
+    ) -> None:
+        self._space, self._config = space, config
+        self._make_controller = make_controller
+        self._round: _Round | None = None
+
+    @cached_property
+    def _controller(self) -> Controller:
+        return self._make_controller()
+
+    def propose(self, query: Query) -> Proposal | None:
+        """The next architecture; `None` if the fixed tokens allow no valid one."""
+        rng = np.random.default_rng([query.seed, 0, query.number])
+        n_startup = max(self._config.n_startup_trials, 1)
+        n_observed = len(query.observations.tokens)
+        if n_observed < n_startup:
+            return propose_random(self._space, query, rng, source="startup")
+        current = self._round_at((n_observed - n_startup) // self._config.round_size, query)
+        if self._config.from_queue and not query.fixed:
+            proposal = self._next_in_queue(current, query)
+            if proposal is not None:
+                return proposal
+            ranked = self._rank(current.space, current.fitted, query, rng)
+        else:
+            fitted = current.fitted.condition(self._labelled(self._working_set(query)))
+            ranked = self._rank(current.space, fitted, query, rng)
+        return next(ranked, None) or propose_random(current.space, query, rng, source="prior")
+
+    def _round_at(self, number: int, query: Query) -> _Round:
+        """Fit at a round boundary, to what was observed until then."""
+        if self._round is not None and self._round.number == number:
+            return self._round
+        rng = np.random.default_rng([query.seed, 1, number])
+        n_startup = max(self._config.n_startup_trials, 1)
+        n_until = n_startup + number * self._config.round_size
+        until = query._replace(
+            observations=query.observations.take(np.arange(n_until)), fixed={}
+        )
+        space = self._space.conditioned_on(until.observations.tokens)
+        observed = self._labelled(self._working_set(until))
+        fitted = self._controller.fit(observed, rng=rng)
+        if self._config.n_pseudo_labelled:
+            pseudo = self._pseudo_label(space, fitted, until, rng)
+            fitted = self._controller.fit(observed, rng=rng, pseudo=pseudo, start=fitted)
+        queue = list(self._rank(space, fitted, until, rng)) if self._config.from_queue else []
+        self._round = _Round(number, space, fitted, queue)
+        return self._round
+
+    def _next_in_queue(self, current: _Round, query: Query) -> Proposal | None:
+        # Workers with one seed have one queue. Each begins at its trial's place in the round, so
+        # that two that ask at the same moment do not take the same architecture.
+        size = min(self._config.round_size, len(current.queue))
+        start = query.number % self._config.round_size
+        head = current.queue[start:size] + current.queue[: min(start, size)]
+        for proposal in itertools.chain(head, current.queue[size:]):
+            canonical, _ = current.space.canonicalize(proposal.tokens[None])
+            if token_keys(canonical)[0] not in query.taken:
+                return proposal
+        return None
+
+    def _rank(
+        self,
+        space: SearchSpace[Any],
+        fitted: FittedController,
+        query: Query,
+        rng: np.random.Generator,
+    ) -> Iterator[Proposal]:
+        """Sample candidates, and order them by a Thompson sample of the predictors."""
+        observations = self._working_set(query)
+        n_objectives = observations.values.shape[1]
+        states = [
+            self._state(space, fitted, observations, query.cost_limits, direction, rng)
+            for direction in sample_directions(self._config.n_directions, n_objectives, rng)
+        ]
+        codes, sources = self._sample_codes(states, rng)
+        raw = fitted.latent.decode(codes)
+        candidates = select_new(space, raw, taken=query.taken, fixed=query.fixed)
+        candidates = within_limits(space, candidates, query.cost_limits)
+        if not len(candidates.rows):
+            return
+        new = fitted.latent.encode(candidates.canonical)
+        reference = fitted.objectives.predict(fitted.latent.encode(observations.tokens))[0]
+        sampled = _to_unit_scale(
+            fitted.objectives.sample(new, rng, self._config.noise), reference
+        )
+        predictions = _to_objective_units(
+            fitted.objectives.predict(new)[0], reference, observations.values
+        )
+        orders = [np.argsort(scalarize(sampled, s.direction), kind="stable") for s in states]
+        for row in _interleave(orders):
+            source = sources[candidates.rows[row]]
+            yield Proposal(candidates.proposed[row], source, predictions[row])
+
+    def _state(
+        self,
+        space: SearchSpace[Any],
+        fitted: FittedController,
+        observations: Observations,
+        cost_limits: FloatArray | None,
+        direction: FloatArray,
+        rng: np.random.Generator,
+    ) -> SearchState:
+        scores = scalarize(rank_normalize(observations.values), direction)
+        best = np.lexsort((scores, observations.violations))[: self._n_elite]
+        elite = fitted.latent.encode(observations.tokens[best])
+        inactive = np.isnan(elite)
+        if inactive.any():
+            # What an elite did not have is open: anything may stand there.
+            elite = np.where(inactive, fitted.latent.sample_prior(len(elite), rng), elite)
+        if cost_limits is None:
+            return SearchState(fitted, elite, direction)
+
+        def headroom(codes: FloatArray) -> FloatArray:
+            costs = space.token_costs(fitted.latent.decode(codes))
+            assert costs is not None and cost_limits is not None
+            tightest: FloatArray = (1.0 - costs / cost_limits).min(axis=1)
+            return tightest
+
+        return SearchState(fitted, elite, direction, headroom)
+
+    @property
+    def _n_elite(self) -> int:
+        return max(getattr(s, "top_k", 1) for s in self._config.strategies)
+
+    def _sample_codes(
+        self, states: list[SearchState], rng: np.random.Generator
+    ) -> tuple[FloatArray, list[str]]:
+        """(N, D) codes and the N names of their strategies."""
+        shares = np.array([s.share for s in self._config.strategies])
+        sizes = np.ceil(self._config.n_candidates / len(states) * shares / shares.sum())
+        codes: list[FloatArray] = []
+        sources: list[str] = []
+        for state in states:
+            for strategy, size in zip(self._config.strategies, sizes, strict=True):
+                codes.append(strategy.propose(state, int(size), rng))
+                sources += [strategy.source] * len(codes[-1])
+        return np.concatenate(codes), sources
+
+    def _pseudo_label(
+        self,
+        space: SearchSpace[Any],
+        fitted: FittedController,
+        query: Query,
+        rng: np.random.Generator,
+    ) -> Labelled:
+        """Sample the strategies densely, and let the predictors label what is new."""
+        observations = self._working_set(query)
+        direction = sample_directions(1, observations.values.shape[1], rng)[0]
+        state = self._state(space, fitted, observations, None, direction, rng)
+        n_times = -(-self._config.n_pseudo_labelled // self._config.n_candidates)
+        codes = np.concatenate([self._sample_codes([state], rng)[0] for _ in range(n_times)])
+        raw = fitted.latent.decode(codes)
+        tokens = select_new(space, raw, taken=query.taken, fixed={}).canonical
+        tokens = tokens[: self._config.n_pseudo_labelled]
+        means = fitted.objectives.predict(fitted.latent.encode(tokens))[0]
+        return Labelled(tokens, means, space.token_costs(tokens))
+
+    def _working_set(self, query: Query) -> Observations:
+        """At most ``max_observations``: the best half, and the latest."""
+        observations, limit = query.observations, self._config.max_observations
+        n = len(observations.tokens)
+        if n <= limit:
+            return observations
+        badness = rank_normalize(observations.values).mean(axis=1)
+        best = np.lexsort((badness, observations.violations))[: limit // 2]
+        latest = np.setdiff1d(np.arange(n), best)[-(limit - limit // 2) :]
+        return observations.take(np.sort(np.concatenate([best, latest])))
+
+    def _labelled(self, observations: Observations) -> Labelled:
+        costs = self._space.token_costs(observations.tokens)
+        return Labelled(observations.tokens, observations.values, costs)
+
+
+def propose_random(
+    space: SearchSpace[Any], query: Query, rng: np.random.Generator, *, source: str
+) -> Proposal | None:
+    """A new random architecture; one more time an old one, once the space is exhausted."""
+    for pool in _random_pools(space, rng):
+        candidates = select_new(space, pool, taken=query.taken, fixed=query.fixed)
+        candidates = within_limits(space, candidates, query.cost_limits)
+        if len(candidates.rows):
+            return Proposal(candidates.proposed[0], source, None)
+    pool = space.sample_tokens(_N_RANDOM[-1], rng)
+    repeated = select_new(space, pool, taken=(), fixed=query.fixed)
+    return Proposal(repeated.proposed[0], source, None) if len(repeated.rows) else None
+
+
+def within_limits(
+    space: SearchSpace[Any], candidates: Candidates, cost_limits: FloatArray | None
+) -> Candidates:
+    """Drop what costs more than allowed, where the space knows the cost."""
+    if cost_limits is None or not len(candidates.rows):
+        return candidates
+    costs = space.token_costs(candidates.proposed)
+    if costs is None:
+        return candidates
+    kept = (costs <= cost_limits).all(axis=1)
+    return Candidates(*(array[kept] for array in candidates))
+
+
+def _random_pools(space: SearchSpace[Any], rng: np.random.Generator) -> Iterator[TokenArray]:
+    for n in _N_RANDOM:
+        yield space.sample_tokens(n, rng)
+    if space.size <= _MAX_ENUMERATED:
+        yield rng.permutation(space.enumerate_tokens())
+
+
+def _to_unit_scale(predicted: FloatArray, reference: FloatArray) -> FloatArray:
+    """Scale each objective so that the predictions of what was observed span [0, 1]."""
+    low, high = reference.min(axis=0), reference.max(axis=0)
+    return (predicted - low) / np.where(high > low, high - low, 1.0)
+
+
+def _to_objective_units(
+    means: FloatArray, reference: FloatArray, values: FloatArray
+) -> FloatArray:
+    """Map predicted means to values, by the quantiles of both on what was observed.
+
+    Predictors that rank have no unit; the map is monotone, and exact for a perfect ranking.
+    """
+    columns = [
+        np.interp(means[:, m], np.sort(reference[:, m]), np.sort(values[:, m]))
+        for m in range(values.shape[1])
+    ]
+    return np.stack(columns, axis=1)
+
+
+def _interleave(orders: Iterable[np.ndarray]) -> Iterator[int]:
+    """One of each order in turn, every index once."""
+    seen = set()
+    for indices in zip(*orders, strict=True):
+        for index in indices:
+            if index not in seen:
+                seen.add(index)
+                yield int(index)

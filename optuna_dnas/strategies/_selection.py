@@ -1,0 +1,90 @@
+"""From raw candidates to new architectures, and from several objectives to one order.
+
+N: architectures, T: tokens, M: objectives.
+"""
+
+from collections.abc import Collection
+from collections.abc import Mapping
+from typing import Any
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import rankdata
+
+from optuna_dnas._typing import FloatArray
+from optuna_dnas._typing import IntArray
+from optuna_dnas._typing import TokenArray
+from optuna_dnas.search_space import SearchSpace
+
+
+class Candidates(NamedTuple):
+    """Valid, different architectures that may be proposed."""
+
+    proposed: TokenArray  # (N, T) tokens to become parameters
+    canonical: TokenArray  # (N, T) the same architectures, for the controller
+    rows: IntArray  # (N,) which of the raw candidates they were
+
+
+def token_keys(canonical: TokenArray) -> list[bytes]:
+    """(N, T) canonical tokens -> N keys, equal for equal architectures.
+
+    Single precision forgives the rounding of numbers that went through Optuna's storage.
+    """
+    single = np.ascontiguousarray(canonical, dtype=np.float32) + np.float32(0.0)  # no -0
+    return [row.tobytes() for row in single]
+
+
+def select_new(
+    space: SearchSpace[Any],
+    raw: TokenArray,
+    *,
+    taken: Collection[bytes],
+    fixed: Mapping[int, Any],
+) -> Candidates:
+    """Drop what is invalid, double, evaluated or running.
+
+    Args:
+        space: The search space.
+        raw: (N, T) tokens.
+        taken: Keys of the architectures that are not to be proposed again.
+        fixed: Tokens that are given; the others are left to fit them.
+    """
+    if fixed:
+        raw = raw.copy()
+        raw[:, list(fixed)] = list(fixed.values())
+    canonical, valid = space.canonicalize(raw)
+    first_of: dict[bytes, int] = {}
+    for row, key in zip(np.flatnonzero(valid), token_keys(canonical[valid]), strict=True):
+        if key not in taken:
+            first_of.setdefault(key, int(row))
+    rows = np.fromiter(first_of.values(), dtype=np.int64, count=len(first_of))
+    # Canonical order may move a vertex; a vertex that is fixed must stay where it is.
+    proposed = raw[rows] if fixed else canonical[rows]
+    return Candidates(proposed, canonical[rows], rows)
+
+
+def sample_directions(n: int, n_objectives: int, rng: np.random.Generator) -> FloatArray:
+    """(n, M) uniform directions of the positive orthant; one objective has only one."""
+    if n_objectives == 1:
+        return np.ones((1, 1))
+    normal = np.abs(rng.standard_normal((n, n_objectives)))
+    directions: FloatArray = normal / np.linalg.norm(normal, axis=1, keepdims=True)
+    return directions
+
+
+def scalarize(values: FloatArray, direction: FloatArray) -> FloatArray:
+    """(N, M) values, minimised and about in [0, 1] -> (N,) scores, minimised.
+
+    Hypervolume scalarisation (Zhang & Golovin, *Random Hypervolume Scalarizations for Provable
+    Multi-Objective Black Box Optimization*, 2020, Eq. 3) with reference point 1.1.
+    """
+    if len(direction) == 1:
+        return values[:, 0]
+    scores: FloatArray = -((1.1 - values) / np.maximum(direction, 1e-6)).min(axis=1)
+    return scores
+
+
+def rank_normalize(values: FloatArray) -> FloatArray:
+    """(N, M) values, infinite ones allowed -> (N, M) their ranks in [0, 1]."""
+    ranks: FloatArray = rankdata(values, axis=0)
+    return (ranks - 1) / max(len(values) - 1, 1)
