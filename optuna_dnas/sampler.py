@@ -283,7 +283,7 @@ class DNASSampler(BaseSampler):
         search_space: dict[str, BaseDistribution],
         trial: FrozenTrial,
     ) -> dict[str, Any]:
-        """Exactly the asked parameters; those taken for inactive are drawn, in case they are not."""
+        """Exactly the asked parameters; those thought inactive are drawn, in case they are not."""
         params = space.tokens_to_params(proposal.tokens[None])[0]
         if params.keys() < search_space.keys():
             rng = np.random.default_rng([self._entropy, 3, trial.number])

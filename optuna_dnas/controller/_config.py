@@ -46,7 +46,6 @@ class KLObjective(AutoencoderObjective):
     weight: float = 0.1
 
     def __post_init__(self) -> None:
-        """Check the arguments."""
         check_not_negative(self, "weight")
 
     def penalty(
@@ -68,12 +67,11 @@ class CapacityObjective(AutoencoderObjective):
         annealing: C grows linearly from 0 during this share of training.
     """
 
-    weight: float = 1.0
-    capacity: float = 20.0
+    weight: float = 0.3
+    capacity: float = 24.0
     annealing: float = 0.5
 
     def __post_init__(self) -> None:
-        """Check the arguments."""
         check_not_negative(self, "weight", "capacity")
         check_share(self, "annealing")
 
@@ -106,7 +104,6 @@ class TotalCorrelationObjective(AutoencoderObjective):
     batch_share: float = 0.5
 
     def __post_init__(self) -> None:
-        """Check the arguments."""
         check_not_negative(self, "kl_weight", "tc_weight")
         check_share(self, "batch_share")
 
@@ -154,7 +151,6 @@ class ControllerConfig:
     gradient_clip: float = 5.0
 
     def __post_init__(self) -> None:
-        """Check the arguments."""
         check_positive(self, "latent_dim", "hidden_dim", "step_dim", "n_cells", "n_steps")
         check_positive(self, "batch_size", "learning_rate", "gradient_clip")
         check_share(self, "warmup")
@@ -197,7 +193,6 @@ class SemiSupervisedConfig:
     gradient_clip: float = 5.0
 
     def __post_init__(self) -> None:
-        """Check the arguments."""
         check_not_negative(self, "accuracy_weight", "cost_weight", "reconstruction_weight")
         check_not_negative(self, "kl_weight", "weight_decay")
         check_positive(self, "n_epochs", "n_joint_epochs", "upsampling", "batch_size")
@@ -216,9 +211,9 @@ def replace_infinite(values: FloatArray) -> FloatArray:
     return bounded
 
 
-def positive_scale(scale: FloatArray) -> FloatArray:
-    """``scale`` with 1 where it is too small to divide by."""
-    return np.where(scale > 1e-12, scale, 1.0)
+def positive_scale(scale: FloatArray, least: float = 1e-12) -> FloatArray:
+    """``scale`` with 1 where it is at most ``least``: too small to divide by."""
+    return np.where(scale > least, scale, 1.0)
 
 
 def check_positive(config: object, *names: str) -> None:

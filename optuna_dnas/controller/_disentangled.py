@@ -8,19 +8,19 @@ over the architectures of pre-training, so that codes are about N(0, I).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 import copy
 import hashlib
 import os
-import secrets
-from collections.abc import Iterator
 from pathlib import Path
+import secrets
 from typing import Any
 
 import numpy as np
-import torch
-from safetensors import SafetensorError
 from safetensors import safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import save as to_safetensors
+import torch
 
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
@@ -34,10 +34,10 @@ from optuna_dnas.controller._modules import Autoencoder
 from optuna_dnas.controller._torch_scope import private_generator
 from optuna_dnas.controller._torch_scope import resolve_device
 from optuna_dnas.controller._torch_scope import torch_scope
-from optuna_dnas.controller._training import Progress
 from optuna_dnas.controller._training import build_autoencoder
 from optuna_dnas.controller._training import check_tokens
 from optuna_dnas.controller._training import pretrain
+from optuna_dnas.controller._training import Progress
 from optuna_dnas.encoding import Vocabulary
 from optuna_dnas.exceptions import CorruptFileError
 

@@ -66,13 +66,13 @@ class SquaredLoss(PredictorLoss):
     clip: float | None = 3.0
 
     def __post_init__(self) -> None:
-        """Check the arguments."""
         if self.clip is not None:
             check_positive(self, "clip")
 
     def targets(self, values: FloatArray) -> FloatArray:
         """Standardised values; an infinite one counts as the nearest finite one."""
         finite = replace_infinite(values)
+        finite = finite / positive_scale(np.abs(finite).max(axis=0), least=0.0)
         if self.clip is None:
             plain: FloatArray = finite - finite.mean(axis=0)
             return plain / positive_scale(finite.std(axis=0))
@@ -117,7 +117,6 @@ class EnsembleConfig(PredictorConfig):
     loss: PredictorLoss = field(default_factory=RankingLoss)
 
     def __post_init__(self) -> None:
-        """Check the arguments."""
         check_positive(self, "n_members", "hidden_dim", "n_steps", "batch_size", "learning_rate")
         check_not_negative(self, "input_noise", "weight_decay")
 

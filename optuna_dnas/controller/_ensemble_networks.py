@@ -6,8 +6,8 @@ K = M * E: networks, B: batch.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
 import numpy as np
 import torch
@@ -101,19 +101,23 @@ class Ensemble(Predictor):
             inputs = self._expand(self._inputs(codes)).clone().requires_grad_()  # (K, N, X)
             scores = (self._network(inputs) - self._offset) / self._scale
             (slopes,) = torch.autograd.grad(scores.sum(), inputs)
-        by_member = slopes.view(self._n_values, -1, *slopes.shape[1:])  # (M, E, N, X)
-        mean = by_member.mean(dim=1).movedim(1, 0).numpy().astype(np.float64)
+        mean = self._by_value(slopes).mean(dim=1).movedim(1, 0).numpy().astype(np.float64)
         return self._inputs.pull_back(mean)
 
     def _scores(self, inputs: torch.Tensor) -> torch.Tensor:
         """(N, X) -> (M, E, N)."""
         scores = (self._raw_scores(inputs) - self._offset) / self._scale
-        return scores.view(self._n_values, -1, len(inputs))
+        return self._by_value(scores)
 
     def _raw_scores(self, inputs: torch.Tensor) -> torch.Tensor:
         """(N, X) -> (K, N)."""
         scores: torch.Tensor = self._network(self._expand(inputs))
         return scores
+
+    def _by_value(self, result: torch.Tensor) -> torch.Tensor:
+        """(K, ...) -> (M, E, ...)."""
+        n_members = len(result) // self._n_values
+        return result.reshape(self._n_values, n_members, *result.shape[1:])
 
     def _expand(self, inputs: torch.Tensor) -> torch.Tensor:
         return inputs.expand(len(self._network.head.weight), -1, -1)

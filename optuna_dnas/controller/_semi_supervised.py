@@ -17,29 +17,29 @@ from torch import nn
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller._config import ControllerConfig
-from optuna_dnas.controller._config import SemiSupervisedConfig
 from optuna_dnas.controller._config import positive_scale
 from optuna_dnas.controller._config import replace_infinite
+from optuna_dnas.controller._config import SemiSupervisedConfig
 from optuna_dnas.controller._disentangled import DisentangledLatent
 from optuna_dnas.controller._losses import kl_divergence
 from optuna_dnas.controller._losses import squared_error
-from optuna_dnas.controller._modules import MLP
 from optuna_dnas.controller._modules import Autoencoder
 from optuna_dnas.controller._modules import initialise
+from optuna_dnas.controller._modules import MLP
 from optuna_dnas.controller._predictor import Predictor
 from optuna_dnas.controller._torch_scope import flush_denormal
 from optuna_dnas.controller._torch_scope import private_generator
 from optuna_dnas.controller._torch_scope import resolve_device
 from optuna_dnas.controller._torch_scope import torch_scope
-from optuna_dnas.controller._training import REPORT_INTERVAL
-from optuna_dnas.controller._training import TokenData
 from optuna_dnas.controller._training import adam
 from optuna_dnas.controller._training import build_autoencoder
 from optuna_dnas.controller._training import check_tokens
 from optuna_dnas.controller._training import descend
 from optuna_dnas.controller._training import epoch_batches
 from optuna_dnas.controller._training import finite_loss
+from optuna_dnas.controller._training import REPORT_INTERVAL
 from optuna_dnas.controller._training import standard_normal
+from optuna_dnas.controller._training import TokenData
 from optuna_dnas.encoding import Vocabulary
 
 

@@ -5,11 +5,11 @@ Tensors name their dtype and device where they are created, and every draw comes
 process, where a concurrent thread would notice.
 """
 
-import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from contextlib import contextmanager
 from contextlib import nullcontext
+import threading
 
 import torch
 

@@ -21,8 +21,8 @@ from optuna_dnas.controller._torch_scope import torch_scope
 from optuna_dnas.encoding import Vocabulary
 
 
-Progress = Callable[[int, int, float], None]
-"""Called now and then with the steps done, their total number, and the last loss in nats."""
+Progress = Callable[[int, float], None]
+"""Called now and then with the number of finished steps and the last loss in nats."""
 
 REPORT_INTERVAL = 50  # Steps. Reading a loss makes an accelerator wait.
 
@@ -179,4 +179,4 @@ def _train(
         if step % REPORT_INTERVAL == 0 or step == n_steps:
             value = finite_loss(loss, step)
             if on_progress is not None:
-                on_progress(step, n_steps, value)
+                on_progress(step, value)

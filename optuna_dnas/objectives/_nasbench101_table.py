@@ -81,6 +81,7 @@ class NASBench101Table:
         path: str | os.PathLike[str],
         *,
         metrics: Sequence[str] = METRIC_NAMES,
+        store: str | os.PathLike[str] | None = None,
         progress: bool = False,
     ) -> "NASBench101Table":
         """Open an official TFRecord file, or the store that an earlier call made from it.
@@ -94,6 +95,7 @@ class NASBench101Table:
             metrics: The metrics to offer, of ``"training_time"``, ``"train_accuracy"``,
                 ``"validation_accuracy"`` and ``"test_accuracy"``. The others are NaN in every
                 answer, so that a search without test accuracy cannot see it by accident.
+            store: Where a conversion puts the store, instead of these two places.
             progress: Whether a conversion shows a progress bar.
 
         Raises:
@@ -104,7 +106,10 @@ class NASBench101Table:
         path = Path(path)
         if not path.exists():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-        return cls(path if path.is_dir() else _file_to_store(path, progress), metrics=metrics)
+        if path.is_dir():
+            return cls(path, metrics=metrics)
+        target = None if store is None else Path(store).absolute()
+        return cls(_file_to_store(path, target, progress), metrics=metrics)
 
     def __len__(self) -> int:
         """The number of unique cells."""
@@ -118,6 +123,16 @@ class NASBench101Table:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopen, (self._path, self._metric_names)
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """The metrics that the table was opened with."""
+        return self._metric_names
+
+    @property
+    def path(self) -> Path:
+        """The directory of the store."""
+        return self._path
 
     @property
     def epochs(self) -> tuple[int, ...]:
@@ -236,13 +251,13 @@ def _select(
     return run
 
 
-def _file_to_store(path: Path, progress: bool) -> Path:
+def _file_to_store(path: Path, target: Path | None, progress: bool) -> Path:
     path = path.absolute()
-    stores = (path.with_name(f"{path.name}.store"), _cached_store(path))
-    for store in stores:
+    beside, cached = path.with_name(f"{path.name}.store"), _cached_store(path)
+    for store in (beside, cached) if target is None else (target,):
         if is_current(store, path):
             return store
-    store = stores[0] if os.access(path.parent, os.W_OK) else stores[1]
+    store = target or (beside if os.access(path.parent, os.W_OK) else cached)
     store.parent.mkdir(parents=True, exist_ok=True)
     with tqdm(
         total=path.stat().st_size,

@@ -135,6 +135,5 @@ class FlatSpace(SearchSpace[dict[str, Any]]):
         return snapped, np.ones(len(tokens), dtype=bool)
 
     def fixed_tokens(self, params: Mapping[str, Any]) -> dict[int, float]:
-        pairs = enumerate(zip(self._distributions, self.columns, strict=True))
-        tokens = {t: column.to_token(params[name]) for t, (name, column) in pairs if name in params}
-        return {t: token for t, token in tokens.items() if not math.isnan(token)}
+        tokens = self.params_to_tokens([params])[0]
+        return {int(t): float(tokens[t]) for t in np.flatnonzero(~np.isnan(tokens))}

@@ -164,10 +164,11 @@ class NASBench101Space(SearchSpace[ModelSpec]):
         """An absent vertex is written with the first op: without edges, its op says nothing."""
         n_edges = len(self._pairs)
         names = list(self._distributions)
-        return [
-            dict(zip(names, [*row[:n_edges], *(OPS[o % ABSENT] for o in row[n_edges:])], strict=True))
-            for row in np.asarray(tokens).tolist()
-        ]
+        params = []
+        for row in np.asarray(tokens).tolist():
+            ops = [OPS[op % ABSENT] for op in row[n_edges:]]
+            params.append(dict(zip(names, row[:n_edges] + ops, strict=True)))
+        return params
 
     def canonicalize(self, tokens: TokenArray) -> tuple[IntArray, BoolArray]:
         adjacency, ops, valid = prune(*self._split(tokens))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from functools import partial
 import itertools
 from typing import Any
 from typing import NamedTuple
@@ -192,15 +193,9 @@ class LatentSearch:
         if inactive.any():
             # What an elite did not have is open: anything may stand there.
             elite = np.where(inactive, fitted.latent.sample_prior(len(elite), rng), elite)
-        if cost_limits is None:
-            return SearchState(fitted, elite, direction)
-
-        def headroom(codes: FloatArray) -> FloatArray:
-            costs = space.token_costs(fitted.latent.decode(codes))
-            assert costs is not None and cost_limits is not None
-            tightest: FloatArray = (1.0 - costs / cost_limits).min(axis=1)
-            return tightest
-
+        headroom = None
+        if cost_limits is not None:
+            headroom = partial(_headroom, space, fitted, cost_limits)
         return SearchState(fitted, elite, direction, headroom)
 
     @property
@@ -281,6 +276,17 @@ def within_limits(
         return candidates
     kept = (costs <= cost_limits).all(axis=1)
     return Candidates(*(array[kept] for array in candidates))
+
+
+def _headroom(
+    space: SearchSpace[Any], fitted: FittedController, cost_limits: FloatArray, codes: FloatArray
+) -> FloatArray:
+    """(N, D) codes -> (N,) see `SearchState.cost_headroom`. Decoded cells may need pruning."""
+    tokens, _ = space.canonicalize(fitted.latent.decode(codes))
+    costs = space.token_costs(tokens)
+    assert costs is not None
+    tightest: FloatArray = (1.0 - costs / cost_limits).min(axis=1)
+    return tightest
 
 
 def _random_pools(space: SearchSpace[Any], rng: np.random.Generator) -> Iterator[TokenArray]:

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch.distributions import Categorical
 from torch.distributions import Independent
+from torch.distributions import kl_divergence as reference_kl
 from torch.distributions import MixtureSameFamily
 from torch.distributions import Normal
-from torch.distributions import kl_divergence as reference_kl
 
 from optuna_dnas.controller._config import CapacityObjective
 from optuna_dnas.controller._config import ControllerConfig
@@ -25,8 +25,8 @@ from optuna_dnas.controller._losses import token_log_probabilities
 from optuna_dnas.controller._losses import total_correlation
 from optuna_dnas.controller._torch_scope import private_generator
 
-from .toy import VOCABULARY
 from .toy import sample_tokens
+from .toy import VOCABULARY
 
 
 LEGAL = torch.as_tensor(VOCABULARY.legal)

@@ -13,9 +13,9 @@ from optuna_dnas.controller._semi_supervised import JointFit
 from optuna_dnas.controller._semi_supervised import SemiSupervisedController
 
 from .toy import DEVICES
-from .toy import VOCABULARY
 from .toy import sample_tokens
 from .toy import untrained_latent
+from .toy import VOCABULARY
 
 
 SIZES = ControllerConfig(latent_dim=6, hidden_dim=24, step_dim=8)

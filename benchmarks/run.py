@@ -1,0 +1,143 @@
+"""Run searches: problem x sampler x seed -> one JSON line each.
+
+A run that the output file holds already is not repeated: stop it and start it again as you like.
+
+    python -m benchmarks.run --problem hartmann6 --sampler DNAS --sampler TPE --seeds 0:30
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+import functools
+import itertools
+import json
+from pathlib import Path
+import platform
+import time
+from typing import Any
+import warnings
+
+import click
+import optuna
+from tqdm import tqdm
+
+from benchmarks.contenders import CONTENDERS
+from benchmarks.problems import Problem
+from benchmarks.problems import PROBLEMS
+
+
+# A generic sampler that repeats itself gives up after so many proposals a query.
+_MAX_TRIALS_PER_QUERY = 40
+
+_PROBLEM = click.Choice(list(PROBLEMS))
+_SAMPLER = click.Choice(list(CONTENDERS))
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--problem", "problems", type=_PROBLEM, multiple=True, required=True)
+@click.option("--sampler", "samplers", type=_SAMPLER, multiple=True, required=True)
+@click.option("--seeds", default="0:20", help="First and one past the last.")
+@click.option("--queries", default=150, help="Different valid points a run evaluates.")
+@click.option("--output", type=click.Path(path_type=Path), default="benchmarks/results.jsonl")
+@click.option("--jobs", default=1, help="Processes.")
+def main(
+    problems: tuple[str, ...],
+    samplers: tuple[str, ...],
+    seeds: str,
+    queries: int,
+    output: Path,
+    jobs: int,
+) -> None:
+    """Run searches, one JSON line each."""
+    first, last = map(int, seeds.split(":"))
+    done = {(r["problem"], r["sampler"], r["seed"], r["queries"]) for r in read_runs(output)}
+    wanted = itertools.product(problems, samplers, range(first, last), [queries])
+    missing = [run for run in wanted if run not in done]
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(jobs) as pool, output.open("a") as file:
+        for result in tqdm(pool.map(_run, missing), total=len(missing), unit="run"):
+            file.write(json.dumps(result) + "\n")
+            file.flush()
+
+
+def read_runs(path: Path) -> Iterator[dict[str, Any]]:
+    """The finished runs of a file; a line that was cut by a kill is left out."""
+    if not path.exists():
+        return
+    for line in path.read_text().splitlines():
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            continue
+
+
+def _run(run: tuple[str, str, int, int]) -> dict[str, Any]:
+    problem_name, sampler_name, seed, n_queries = run
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    clock = _Clock(_make_problem(problem_name))
+    study = optuna.create_study(
+        direction=clock.problem.direction, sampler=CONTENDERS[sampler_name](seed)
+    )
+    best, n_trials = _search(study, clock, n_queries)
+    return {
+        "problem": problem_name,
+        "sampler": sampler_name,
+        "seed": seed,
+        "queries": n_queries,
+        "direction": clock.problem.direction,
+        "best": best,
+        "trials": n_trials,
+        "invalid": sum(t.state != optuna.trial.TrialState.COMPLETE for t in study.trials),
+        "sampling_cpu_seconds": clock.total - clock.objective,
+        "machine": f"{platform.machine()} {platform.python_version()} optuna {optuna.__version__}",
+    }
+
+
+class _Clock:
+    """Splits CPU time into the objective's and the rest, which is the sampler's and Optuna's."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.objective = 0.0
+        self._start = time.process_time()
+
+    @property
+    def total(self) -> float:
+        return time.process_time() - self._start
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        # A suggestion inside of the objective is the sampler's work: ask for all of them first.
+        trial.relative_params  # noqa: B018
+        start = time.process_time()
+        try:
+            return self.problem(trial)
+        finally:
+            self.objective += time.process_time() - start
+
+
+def _search(study: optuna.Study, clock: _Clock, n_queries: int) -> tuple[list[float], int]:
+    """Best value after each query; a repeated or invalid point costs no query."""
+    seen: set[str] = set()
+    best: list[float] = []
+    better = min if clock.problem.direction == "minimize" else max
+
+    def record(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        key = clock.problem.key(trial)
+        if trial.value is None or trial.state.name != "COMPLETE" or key in seen:
+            return
+        seen.add(key)
+        best.append(better(best[-1], trial.value) if best else trial.value)
+        if len(best) == n_queries:
+            study.stop()
+
+    study.optimize(clock, n_trials=_MAX_TRIALS_PER_QUERY * n_queries, callbacks=[record])
+    return best, len(study.trials)
+
+
+@functools.cache
+def _make_problem(name: str) -> Problem:
+    return PROBLEMS[name]()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""The command ``optuna-dnas``."""
+
+import click
+
+from optuna_dnas.cli._convert import convert
+from optuna_dnas.cli._search import search
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(package_name="optuna-dnas")
+def main() -> None:
+    """Neural architecture search that people can understand."""
+
+
+main.add_command(search)
+main.add_command(convert)
+
+__all__ = ["main"]
