@@ -7,6 +7,7 @@ import os
 
 import numpy as np
 import optuna
+from optuna.study import StudyDirection
 
 from optuna_dnas.objectives import NASBench101Objective
 from optuna_dnas.objectives import NASBench101Table
@@ -15,7 +16,7 @@ from optuna_dnas.objectives import NASBench101Table
 class Problem(abc.ABC):
     """An objective with one value, and what is known about it."""
 
-    direction = "minimize"
+    direction = StudyDirection.MINIMIZE
 
     @abc.abstractmethod
     def __call__(self, trial: optuna.Trial) -> float:
@@ -29,7 +30,7 @@ class Problem(abc.ABC):
 class NASBench101(Problem):
     """Mean accuracy after 108 epochs: chosen and reported by the same metric."""
 
-    direction = "maximize"
+    direction = StudyDirection.MAXIMIZE
 
     def __init__(self, metric: str) -> None:
         path = os.environ.get("OPTUNA_DNAS_NASBENCH101")

@@ -54,7 +54,7 @@ def _cell(by_sampler: dict[str, dict[int, Any]], sampler: str, checkpoint: int) 
         return text
     ours = np.array([_at(reference[seed], checkpoint) for seed in common])
     theirs = np.array([_at(runs[seed], checkpoint) for seed in common])
-    minimized = next(iter(runs.values()))["direction"] == "minimize"
+    minimized = next(iter(runs.values()))["direction"] == "MINIMIZE"
     better = "less" if minimized else "greater"
     return f"{text} ({ttest_rel(ours, theirs, alternative=better).pvalue:.2g})"
 

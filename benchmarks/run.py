@@ -18,6 +18,7 @@ import warnings
 
 import click
 import optuna
+from optuna.study import StudyDirection
 from tqdm import tqdm
 
 from benchmarks.contenders import CONTENDERS
@@ -76,7 +77,7 @@ def _run(run: tuple[str, str, int, int]) -> dict[str, Any]:
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     clock = _Clock(_make_problem(problem_name))
     study = optuna.create_study(
-        direction=clock.problem.direction, sampler=CONTENDERS[sampler_name](seed)
+        directions=[clock.problem.direction], sampler=CONTENDERS[sampler_name](seed)
     )
     best, n_trials = _search(study, clock, n_queries)
     return {
@@ -84,7 +85,7 @@ def _run(run: tuple[str, str, int, int]) -> dict[str, Any]:
         "sampler": sampler_name,
         "seed": seed,
         "queries": n_queries,
-        "direction": clock.problem.direction,
+        "direction": clock.problem.direction.name,
         "best": best,
         "trials": n_trials,
         "invalid": sum(t.state != optuna.trial.TrialState.COMPLETE for t in study.trials),
@@ -119,7 +120,7 @@ def _search(study: optuna.Study, clock: _Clock, n_queries: int) -> tuple[list[fl
     """Best value after each query; a repeated or invalid point costs no query."""
     seen: set[str] = set()
     best: list[float] = []
-    better = min if clock.problem.direction == "minimize" else max
+    better = min if clock.problem.direction == StudyDirection.MINIMIZE else max
 
     def record(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         key = clock.problem.key(trial)

@@ -157,7 +157,7 @@ class History:
 def _values(trial: FrozenTrial) -> list[float] | None:
     """Final values; of a pruned trial the last report, as in Optuna's own samplers."""
     if trial.state == TrialState.COMPLETE:
-        return trial.values
+        return list(trial.values)
     if trial.state == TrialState.PRUNED and trial.intermediate_values:
         last = trial.intermediate_values[max(trial.intermediate_values)]
         return None if math.isnan(last) else [last]

@@ -2,8 +2,10 @@
 
 from collections.abc import Container
 from collections.abc import Mapping
+import itertools
 import json
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -12,6 +14,7 @@ from optuna.distributions import FloatDistribution
 from optuna.distributions import IntDistribution
 from optuna.samplers import PartialFixedSampler
 from optuna.samplers._base import _INDEPENDENT_SAMPLING_WARNING_TEMPLATE
+from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import BaseTrial
 from optuna.trial import FrozenTrial
@@ -23,6 +26,9 @@ INDEPENDENT_SAMPLING_WARNING = _INDEPENDENT_SAMPLING_WARNING_TEMPLATE
 _RELATIVE_PARAMS_KEY = "dnas:relative_params"
 # An RDB storage keeps at most 2045 characters in one system attribute.
 _MAX_ATTR_LENGTH = 2045
+
+_next_number = itertools.count()
+_storage_numbers: WeakKeyDictionary[BaseStorage, int] = WeakKeyDictionary()
 
 
 def get_trials(
@@ -39,8 +45,12 @@ def get_trials(
 
 
 def study_key(study: Study) -> tuple[Any, ...]:
-    """What tells one study from another within a process."""
-    return study._study_id, study.study_name, id(study._storage)
+    """What tells one study from another within a process.
+
+    Storages are numbered: the `id` of one that is gone may come back.
+    """
+    number = _storage_numbers.setdefault(study._storage, next(_next_number))
+    return study._study_id, study.study_name, number
 
 
 def contains(distribution: BaseDistribution, value: Any) -> bool:
@@ -80,7 +90,7 @@ def fixed_params(study: Study, trial: FrozenTrial) -> dict[str, Any]:
 
 def publish_params(study: Study, trial: FrozenTrial, params: Mapping[str, Any]) -> None:
     """Show a running trial's whole proposal to other workers."""
-    text = json.dumps(params)
+    text = json.dumps(params, default=repr)  # In memory, a category may be any object.
     for k, start in enumerate(range(0, len(text), _MAX_ATTR_LENGTH)):
         study._storage.set_trial_system_attr(
             trial._trial_id, f"{_RELATIVE_PARAMS_KEY}:{k}", text[start : start + _MAX_ATTR_LENGTH]

@@ -59,8 +59,8 @@ class DNASSampler(BaseSampler):
     else, conditional parameters included, is searched on the parameters themselves.
 
     Every trial keeps where it came from (``dnas:source``: startup, dense, local, prior, gradient,
-    edge, or enqueued) and what was predicted (``dnas:prediction``, one number an objective) as
-    user attributes.
+    edge, fallback, or enqueued) and what was predicted (``dnas:prediction``, one number an
+    objective) as user attributes.
 
     Example::
 
@@ -94,6 +94,8 @@ class DNASSampler(BaseSampler):
             raise TypeError(f"`space` must be a SearchSpace, but got {space!r}.")
         if seed is not None and seed < 0:
             raise ValueError(f"`seed` must not be negative, but got {seed}.")
+        if device.partition(":")[0] not in ("cpu", "cuda", "mps"):
+            raise ValueError(f'`device` must be "cpu", "cuda" or "mps", but got {device!r}.')
         if n_startup_trials is not None and n_startup_trials < 0:
             raise ValueError(
                 f"`n_startup_trials` must not be negative, but got {n_startup_trials}."
@@ -139,6 +141,7 @@ class DNASSampler(BaseSampler):
     ) -> dict[str, Any]:
         """Propose an architecture that fits what is already fixed."""
         if not search_space:
+            set_user_attr(study, trial, SOURCE_KEY, "startup")
             return {}
         # Threads share a sampler: a proposal is published before the next one is made.
         with self._lock:
@@ -148,14 +151,15 @@ class DNASSampler(BaseSampler):
             query = self._query(study, trial, trials, search)
             proposal = self._propose(search, query)
             if proposal is None:
+                set_user_attr(study, trial, SOURCE_KEY, "fallback")
                 return {}
-            params = self._complete(search.space, proposal, search_space, trial)
-            publish_params(study, trial, params)
+            active = search.space.tokens_to_params(proposal.tokens[None])[0]
+            publish_params(study, trial, active)
         set_user_attr(study, trial, SOURCE_KEY, proposal.source)
         if proposal.prediction is not None:
             prediction = search.history.signed(proposal.prediction)
             set_user_attr(study, trial, PREDICTION_KEY, prediction)
-        return params
+        return self._complete(active, search_space, trial)
 
     def sample_independent(
         self,
@@ -278,14 +282,12 @@ class DNASSampler(BaseSampler):
 
     def _complete(
         self,
-        space: SearchSpace[Any],
-        proposal: Proposal,
+        params: dict[str, Any],
         search_space: dict[str, BaseDistribution],
         trial: FrozenTrial,
     ) -> dict[str, Any]:
         """Exactly the asked parameters; those thought inactive are drawn, in case they are not."""
-        params = space.tokens_to_params(proposal.tokens[None])[0]
-        if params.keys() < search_space.keys():
+        if not search_space.keys() <= params.keys():
             rng = np.random.default_rng([self._entropy, 3, trial.number])
             params = FlatSpace(search_space).sample(rng, 1)[0] | params
         return {name: params[name] for name in search_space}

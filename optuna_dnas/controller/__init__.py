@@ -19,6 +19,7 @@ from optuna_dnas.controller._identity import IdentityLatent
 from optuna_dnas.controller._latent import Latent
 from optuna_dnas.controller._predictor import Predictor
 from optuna_dnas.controller._predictor import PredictorConfig
+from optuna_dnas.controller._ranks import average_ranks
 
 
 __all__ = [
@@ -40,5 +41,6 @@ __all__ = [
     "SemiSupervisedConfig",
     "SquaredLoss",
     "TotalCorrelationObjective",
+    "average_ranks",
     "make_controller",
 ]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from optuna_dnas.controller._disentangled import DisentangledLatent
 
 
-_SHIPPED = Path(__file__).parent / "weights"
+SHIPPED_WEIGHTS = Path(__file__).parent / "weights"
 _SEED = 0
 
 
@@ -86,7 +86,7 @@ def load_or_pretrain(
     assert vocabulary is not None
     name = hashlib.sha256(fingerprint(vocabulary, config).encode()).hexdigest()[:16]
     cache = directory or Path(platformdirs.user_cache_dir("optuna-dnas")) / "weights"
-    for folder in (cache,) if directory else (_SHIPPED, cache):
+    for folder in (cache,) if directory else (SHIPPED_WEIGHTS, cache):
         path = folder / f"{name}.safetensors"
         try:
             return DisentangledLatent.load(path, vocabulary, config, device=device)

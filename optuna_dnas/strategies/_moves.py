@@ -88,4 +88,5 @@ class LatentGradient(SamplingStrategy):
 
 def _unit(vectors: FloatArray) -> FloatArray:
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return vectors / np.maximum(lengths, 1e-12)
+    scaled: FloatArray = vectors / np.maximum(lengths, 1e-12)
+    return scaled

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.strategies._base import check_positive
 from optuna_dnas.strategies._base import SamplingStrategy
@@ -37,10 +38,10 @@ class PromisingRegions:
                 merged.append([z - delta, z + delta])
         return np.array(merged)
 
-    def contains(self, codes: FloatArray) -> np.ndarray:
+    def contains(self, codes: FloatArray) -> BoolArray:
         """(N, D) codes -> (N, D) which coordinates lie in their dimension's region."""
         distance = np.abs(codes[:, None, :] - self.centres)  # (N, K, D)
-        inside: np.ndarray = (distance <= self.half_width + 1e-12).any(axis=1)
+        inside: BoolArray = np.any(distance <= self.half_width + 1e-12, axis=1)
         return inside
 
     def sample(self, n: int, rng: np.random.Generator) -> FloatArray:

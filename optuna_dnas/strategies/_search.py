@@ -299,7 +299,8 @@ def _random_pools(space: SearchSpace[Any], rng: np.random.Generator) -> Iterator
 def _to_unit_scale(predicted: FloatArray, reference: FloatArray) -> FloatArray:
     """Scale each objective so that the predictions of what was observed span [0, 1]."""
     low, high = reference.min(axis=0), reference.max(axis=0)
-    return (predicted - low) / np.where(high > low, high - low, 1.0)
+    scaled: FloatArray = (predicted - low) / np.where(high > low, high - low, 1.0)
+    return scaled
 
 
 def _to_objective_units(

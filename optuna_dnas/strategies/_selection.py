@@ -9,11 +9,11 @@ from typing import Any
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
 from optuna_dnas._typing import TokenArray
+from optuna_dnas.controller import average_ranks
 from optuna_dnas.search_space import SearchSpace
 
 
@@ -86,5 +86,5 @@ def scalarize(values: FloatArray, direction: FloatArray) -> FloatArray:
 
 def rank_normalize(values: FloatArray) -> FloatArray:
     """(N, M) values, infinite ones allowed -> (N, M) their ranks in [0, 1]."""
-    ranks: FloatArray = rankdata(values, axis=0)
+    ranks = np.stack([average_ranks(column) for column in values.T], axis=1)
     return (ranks - 1) / max(len(values) - 1, 1)
