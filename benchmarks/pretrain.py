@@ -1,6 +1,6 @@
 """Make the shipped weights again: label-free, on generated architectures, without a table.
 
-    python -m benchmarks.pretrain
+python -m benchmarks.pretrain
 """
 
 import time

@@ -1,6 +1,6 @@
 """An ordinary study, conditional parameters included: nothing but the sampler changes.
 
-    python examples/any_study.py
+python examples/any_study.py
 """
 
 import optuna

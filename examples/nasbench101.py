@@ -1,6 +1,6 @@
 """Search NASBench-101, look at the best cell, and at where it came from.
 
-    python examples/nasbench101.py nasbench_only108.tfrecord
+python examples/nasbench101.py nasbench_only108.tfrecord
 """
 
 import sys

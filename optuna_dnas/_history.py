@@ -74,6 +74,7 @@ class History:
 
     def __init__(self, space: SearchSpace[Any], directions: Sequence[StudyDirection]) -> None:
         self._space = space
+        self._names = frozenset(space.distributions)
         self._signs = np.array(
             [-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in directions]
         )
@@ -86,9 +87,8 @@ class History:
     def observations(self) -> Observations:
         """Trials with values, in the order in which they were finished."""
         if self._observations is None:
-            width = self._space.sample_tokens(1, np.random.default_rng(0)).shape[1]
-            empty = np.empty((0, width)), np.empty((0, len(self._signs))), np.empty(0)
-            return Observations(*empty)
+            no_tokens = self._space.params_to_tokens([])
+            return Observations(no_tokens, np.empty((0, len(self._signs))), np.empty(0))
         return self._observations
 
     def update(self, trials: Sequence[FrozenTrial]) -> None:
@@ -104,7 +104,7 @@ class History:
         values = np.array([_values(new[k]) for k in rows], dtype=float) * self._signs
         violations = np.array([_violation(new[k]) for k in rows])
         block = Observations(tokens[rows], values, violations)
-        self._read_cost_limits(block, [new[k] for k in rows])
+        self._read_cost_limits([new[k] for k in rows])
         if self._observations is not None:
             pairs = zip(self._observations, block, strict=True)
             block = Observations(*(np.concatenate(pair) for pair in pairs))
@@ -131,8 +131,8 @@ class History:
     def _covers(self, params: Mapping[str, Any]) -> bool:
         # A structured space needs all of its parameters; a flat one may have inactive ones.
         if self._space.vocabulary is None:
-            return bool(params)
-        return self._space.distributions.keys() <= params.keys()
+            return not self._names.isdisjoint(params)
+        return self._names <= params.keys()
 
     def _canonical(self, params: Sequence[Mapping[str, Any]]) -> tuple[TokenArray, np.ndarray]:
         tokens = self._space.params_to_tokens(params)
@@ -140,18 +140,23 @@ class History:
             return tokens, np.ones(len(tokens), dtype=bool)
         return self._space.canonicalize(tokens)
 
-    def _read_cost_limits(self, block: Observations, trials: Sequence[FrozenTrial]) -> None:
+    def _read_cost_limits(self, trials: Sequence[FrozenTrial]) -> None:
         """A constraint ``max_flops`` or ``max_params`` is the cost minus its limit."""
-        costs = self._space.token_costs(block.tokens)
-        if costs is None:
+        if self._space.vocabulary is None:  # A flat space knows no cost.
             return
-        for row, trial in zip(costs, trials, strict=True):
-            for k, name in enumerate(COST_NAMES):
-                excess = trial.constraints.get(f"max_{name}")
-                if excess is not None:
-                    if self.cost_limits is None:
-                        self.cost_limits = np.full(len(COST_NAMES), np.inf)
-                    self.cost_limits[k] = row[k] - excess
+        for trial in trials:
+            excess = {k: trial.constraints.get(f"max_{name}") for k, name in enumerate(COST_NAMES)}
+            if all(value is None for value in excess.values()):
+                continue
+            # The cost of the cell as it was written; its canonical form may cost a little else.
+            cost = self._space.cost(self._space.params_to_architecture(trial.params))
+            if cost is None:
+                return
+            if self.cost_limits is None:
+                self.cost_limits = np.full(len(COST_NAMES), np.inf)
+            for k, value in excess.items():
+                if value is not None:
+                    self.cost_limits[k] = getattr(cost, COST_NAMES[k]) - value
 
 
 def _values(trial: FrozenTrial) -> list[float] | None:

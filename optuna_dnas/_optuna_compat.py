@@ -45,12 +45,12 @@ def get_trials(
 
 
 def study_key(study: Study) -> tuple[Any, ...]:
-    """What tells one study from another within a process.
+    """What tells one study, or one Hyperband bracket of it, from another within a process.
 
     Storages are numbered: the `id` of one that is gone may come back.
     """
     number = _storage_numbers.setdefault(study._storage, next(_next_number))
-    return study._study_id, study.study_name, number
+    return study._study_id, study.study_name, number, getattr(study, "_bracket_id", None)
 
 
 def contains(distribution: BaseDistribution, value: Any) -> bool:

@@ -77,8 +77,12 @@ class DNASConfig:
             _declared_search(),
             n_startup_trials=100,
             round_size=50,
+            strategies=(LatentGradient(share=1.0, top_k=100, cost_weight=1.0),),
             n_pseudo_labelled=10_000,
-            strategies=(DenseRegions(share=0.8, top_k=3, uniform=True), WholeSpace(share=0.2)),
+            pool_strategies=(
+                DenseRegions(share=0.8, top_k=3, uniform=True),
+                WholeSpace(share=0.2),
+            ),
             noise=0.0,
         )
         return cls(declared=declared, semi_supervised=SemiSupervisedConfig())

@@ -299,13 +299,16 @@ class DNASSampler(BaseSampler):
         if not is_known:
             return
         independent = self._independent_sampler
+        reason = "its range differs from the one that was seen last"
+        if self._space is not None and param_name not in self._space.distributions:
+            reason = "it is no parameter of the declared search space"
         _logger.warning(
             INDEPENDENT_SAMPLING_WARNING.format(
                 param_name=param_name,
                 trial_number=trial.number,
                 independent_sampler_name=type(independent or self).__name__,
                 sampler_name=type(self).__name__,
-                fallback_reason="its range differs from the one that was seen last",
+                fallback_reason=reason,
             )
         )
 

@@ -4,6 +4,7 @@ from optuna_dnas.controller._config import AutoencoderObjective
 from optuna_dnas.controller._config import CapacityObjective
 from optuna_dnas.controller._config import ControllerConfig
 from optuna_dnas.controller._config import KLObjective
+from optuna_dnas.controller._config import replace_infinite
 from optuna_dnas.controller._config import SemiSupervisedConfig
 from optuna_dnas.controller._config import TotalCorrelationObjective
 from optuna_dnas.controller._controller import Controller
@@ -43,4 +44,5 @@ __all__ = [
     "TotalCorrelationObjective",
     "average_ranks",
     "make_controller",
+    "replace_infinite",
 ]

@@ -113,12 +113,16 @@ class _Number(Column):
         return float(np.clip(token, *_OUTSIDE))
 
     def to_values(self, tokens: FloatArray) -> list[Any]:
-        values = self._to_grid(tokens)
-        return [int(v) for v in np.rint(values)] if self._is_int else values.tolist()
+        values: list[Any] = self._to_grid(tokens).tolist()
+        if not self._is_int:
+            return values
+        low, high = self._distribution.low, self._distribution.high
+        # Beyond 2 ** 53, doubles are not exact.
+        return [min(max(int(v), low), high) for v in np.rint(values)]
 
     def snap(self, tokens: FloatArray) -> FloatArray:
         if self._low == self._high:
-            return np.zeros_like(tokens)
+            return np.where(np.isnan(tokens), np.nan, 0.0)
         if self._step is None:
             return np.clip(tokens, 0.0, 1.0)
         grid = self._to_grid(tokens)
@@ -127,7 +131,7 @@ class _Number(Column):
         return snapped
 
     def sample(self, n: int, rng: np.random.Generator) -> FloatArray:
-        if self._step is None or self._log:
+        if self._step is None or self._log or self.n_values > 2**53:
             return self.snap(rng.random(n))
         return rng.integers(0, int(self.n_values), n) / max(self.n_values - 1, 1)
 

@@ -51,7 +51,7 @@ class FlatSpace(SearchSpace[dict[str, Any]]):
     def conditioned_on(self, tokens: FloatArray) -> "FlatSpace":
         """The same parameters, with the conditions that (N, T) tokens of trials show."""
         if not np.isnan(tokens).any():
-            return FlatSpace(self._distributions)
+            return self
         is_discrete = np.array([c.n_values <= _MAX_DECIDING_VALUES for c in self.columns])
         activity = ActivityTree.fit(tokens, is_discrete)
         return FlatSpace(self._distributions, activity=activity)
@@ -110,7 +110,11 @@ class FlatSpace(SearchSpace[dict[str, Any]]):
             raise ValueError("A space with real parameters cannot be enumerated.")
         grids = np.meshgrid(*(c.enumerate() for c in self.columns), indexing="ij")
         tokens = self.canonicalize(np.stack([g.ravel() for g in grids], axis=1))[0]
-        return np.unique(tokens, axis=0, equal_nan=True) if self._activity else tokens
+        if self._activity is None:
+            return tokens
+        # `np.unique` of rows takes no NaN for equal to another.
+        points = np.unique(np.nan_to_num(tokens, nan=-1.0), axis=0)
+        return np.where(points < 0, np.nan, points)
 
     def params_to_tokens(self, params: Sequence[Mapping[str, Any]]) -> FloatArray:
         tokens = np.full((len(params), len(self.columns)), np.nan)
@@ -135,5 +139,10 @@ class FlatSpace(SearchSpace[dict[str, Any]]):
         return snapped, np.ones(len(tokens), dtype=bool)
 
     def fixed_tokens(self, params: Mapping[str, Any]) -> dict[int, float]:
-        tokens = self.params_to_tokens([params])[0]
+        known = {
+            name: params[name]
+            for name, distribution in self._distributions.items()
+            if name in params and contains(distribution, params[name])
+        }
+        tokens = self.params_to_tokens([known])[0]
         return {int(t): float(tokens[t]) for t in np.flatnonzero(~np.isnan(tokens))}

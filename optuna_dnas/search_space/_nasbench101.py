@@ -184,7 +184,8 @@ class NASBench101Space(SearchSpace[ModelSpec]):
         return fixed
 
     def token_costs(self, tokens: TokenArray) -> FloatArray:
-        cost = network_cost(*self._split(tokens), self.network)
+        adjacency, ops, _ = prune(*self._split(tokens))
+        cost = network_cost(adjacency, ops, self.network)
         return np.stack([cost.flops, cost.params], axis=1).astype(float)
 
     def tokens_to_architectures(self, tokens: TokenArray) -> list[ModelSpec]:

@@ -29,6 +29,11 @@ class SamplingStrategy(abc.ABC):
             raise ValueError(f"`share` must be positive, but got {self.share}.")
 
     @property
+    def n_elite(self) -> int:
+        """How many of the best architectures it looks at."""
+        return 1
+
+    @property
     def needs_cost_predictor(self) -> bool:
         """Whether :meth:`propose` looks at the predicted cost."""
         return False
@@ -36,6 +41,26 @@ class SamplingStrategy(abc.ABC):
     @abc.abstractmethod
     def propose(self, state: SearchState, n: int, rng: np.random.Generator) -> FloatArray:
         """About ``n`` codes (n, D); none where the strategy has nothing to say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EliteStrategy(SamplingStrategy):
+    """A source that begins at the best architectures.
+
+    Args:
+        share: Its share of all candidates.
+        top_k: How many of the best.
+    """
+
+    top_k: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_positive(top_k=self.top_k)
+
+    @property
+    def n_elite(self) -> int:
+        return self.top_k
 
 
 def check_positive(**values: float) -> None:

@@ -24,6 +24,7 @@ class SearchConfig:
         max_observations: Fits see at most so many, half of them the best, half the latest.
         n_pseudo_labelled: Sampled architectures that train the controller with predicted labels
             (M of the paper).
+        pool_strategies: Where those come from.
     """
 
     n_startup_trials: int
@@ -36,6 +37,7 @@ class SearchConfig:
     n_directions: int = 5
     max_observations: int = 400
     n_pseudo_labelled: int = 0
+    pool_strategies: tuple[SamplingStrategy, ...] = ()
 
     def __post_init__(self) -> None:
         check_positive(
@@ -49,3 +51,5 @@ class SearchConfig:
                 raise ValueError(f"`{name}` must not be negative, but got {getattr(self, name)}.")
         if not self.strategies:
             raise ValueError("`strategies` must not be empty.")
+        if self.n_pseudo_labelled and not self.pool_strategies:
+            raise ValueError("`pool_strategies` must not be empty with `n_pseudo_labelled`.")

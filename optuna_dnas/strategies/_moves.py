@@ -7,6 +7,7 @@ import numpy as np
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.strategies._base import check_positive
+from optuna_dnas.strategies._base import EliteStrategy
 from optuna_dnas.strategies._base import SamplingStrategy
 from optuna_dnas.strategies._state import SearchState
 
@@ -22,7 +23,7 @@ class WholeSpace(SamplingStrategy):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Neighbourhood(SamplingStrategy):
+class Neighbourhood(EliteStrategy):
     """Sample around the best architectures.
 
     Args:
@@ -33,17 +34,13 @@ class Neighbourhood(SamplingStrategy):
     source: ClassVar[str] = "local"
     top_k: int = 8
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_positive(top_k=self.top_k)
-
     def propose(self, state: SearchState, n: int, rng: np.random.Generator) -> FloatArray:
         centres = state.elite[: self.top_k]
         return state.latent.perturb(centres[rng.integers(0, len(centres), n)], rng)
 
 
 @dataclass(frozen=True, kw_only=True)
-class LatentGradient(SamplingStrategy):
+class LatentGradient(EliteStrategy):
     """Move the best architectures along the predictors' gradient (Eq. 7).
 
     ``z' = z + eta (dP_a/dz - cost_weight dP_f/dz)``, with P_a maximised. Steps of growing length
@@ -64,7 +61,7 @@ class LatentGradient(SamplingStrategy):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_positive(top_k=self.top_k, max_step=self.max_step)
+        check_positive(max_step=self.max_step)
         if self.cost_weight < 0:
             raise ValueError(f"`cost_weight` must not be negative, but got {self.cost_weight}.")
 

@@ -11,7 +11,7 @@ import numpy as np
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.strategies._base import check_positive
-from optuna_dnas.strategies._base import SamplingStrategy
+from optuna_dnas.strategies._base import EliteStrategy
 from optuna_dnas.strategies._state import SearchState
 
 
@@ -68,7 +68,7 @@ class PromisingRegions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DenseRegions(SamplingStrategy):
+class DenseRegions(EliteStrategy):
     """Sample the promising regions densely (p1 of the paper).
 
     Args:
@@ -82,17 +82,13 @@ class DenseRegions(SamplingStrategy):
     top_k: int = 5
     uniform: bool = False
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_positive(top_k=self.top_k)
-
     def propose(self, state: SearchState, n: int, rng: np.random.Generator) -> FloatArray:
         regions = PromisingRegions(state.elite[: self.top_k], state.latent.half_width)
         return regions.sample_uniform(n, rng) if self.uniform else regions.sample(n, rng)
 
 
 @dataclass(frozen=True, kw_only=True)
-class CostEdge(SamplingStrategy):
+class CostEdge(EliteStrategy):
     """Sample the regions where they just meet the cost limit (p2 of the paper).
 
     Args:
@@ -107,7 +103,7 @@ class CostEdge(SamplingStrategy):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_positive(top_k=self.top_k, oversampling=self.oversampling)
+        check_positive(oversampling=self.oversampling)
 
     def propose(self, state: SearchState, n: int, rng: np.random.Generator) -> FloatArray:
         if state.cost_headroom is None:

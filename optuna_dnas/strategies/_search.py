@@ -8,6 +8,7 @@ from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from functools import partial
@@ -22,7 +23,9 @@ from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller import Controller
 from optuna_dnas.controller import FittedController
 from optuna_dnas.controller import Labelled
+from optuna_dnas.controller import replace_infinite
 from optuna_dnas.search_space import SearchSpace
+from optuna_dnas.strategies._base import SamplingStrategy
 from optuna_dnas.strategies._config import SearchConfig
 from optuna_dnas.strategies._selection import Candidates
 from optuna_dnas.strategies._selection import rank_normalize
@@ -63,7 +66,6 @@ class _Round:
     """What a round boundary leaves for the asks of the round."""
 
     number: int
-    space: SearchSpace[Any]
     fitted: FittedController
     queue: list[Proposal]
 
@@ -99,18 +101,19 @@ class LatentSearch:
         rng = np.random.default_rng([query.seed, 0, query.number])
         n_startup = max(self._config.n_startup_trials, 1)
         n_observed = len(query.observations.tokens)
+        space = self._space.conditioned_on(self._working_set(query).tokens)
         if n_observed < n_startup:
-            return propose_random(self._space, query, rng, source="startup")
+            return propose_random(space, query, rng, source="startup")
         current = self._round_at((n_observed - n_startup) // self._config.round_size, query)
-        if self._config.from_queue and not query.fixed:
+        fitted = current.fitted
+        if not self._config.from_queue:
+            fitted = fitted.condition(self._labelled(self._working_set(query)))
+        elif not query.fixed:
             proposal = self._next_in_queue(current, query)
             if proposal is not None:
                 return proposal
-            ranked = self._rank(current.space, current.fitted, query, rng)
-        else:
-            fitted = current.fitted.condition(self._labelled(self._working_set(query)))
-            ranked = self._rank(current.space, fitted, query, rng)
-        return next(ranked, None) or propose_random(current.space, query, rng, source="prior")
+        ranked = self._rank(space, fitted, query, rng)
+        return next(ranked, None) or propose_random(space, query, rng, source="prior")
 
     def _round_at(self, number: int, query: Query) -> _Round:
         """Fit at a round boundary, to what was observed until then."""
@@ -119,17 +122,19 @@ class LatentSearch:
         rng = np.random.default_rng([query.seed, 1, number])
         n_startup = max(self._config.n_startup_trials, 1)
         n_until = n_startup + number * self._config.round_size
-        until = query._replace(
-            observations=query.observations.take(np.arange(n_until)), fixed={}
-        )
-        space = self._space.conditioned_on(until.observations.tokens)
+        # Nothing that happens after the boundary may change the queue: workers share it.
+        observations = query.observations.take(np.arange(n_until))
+        taken = frozenset(token_keys(observations.tokens))
+        until = query._replace(observations=observations, taken=taken, fixed={})
         observed = self._labelled(self._working_set(until))
         fitted = self._controller.fit(observed, rng=rng)
         if self._config.n_pseudo_labelled:
-            pseudo = self._pseudo_label(space, fitted, until, rng)
+            pseudo = self._pseudo_label(fitted, until, rng)
             fitted = self._controller.fit(observed, rng=rng, pseudo=pseudo, start=fitted)
-        queue = list(self._rank(space, fitted, until, rng)) if self._config.from_queue else []
-        self._round = _Round(number, space, fitted, queue)
+        queue = []
+        if self._config.from_queue:
+            queue = list(self._rank(self._space, fitted, until, rng))
+        self._round = _Round(number, fitted, queue)
         return self._round
 
     def _next_in_queue(self, current: _Round, query: Query) -> Proposal | None:
@@ -139,7 +144,7 @@ class LatentSearch:
         start = query.number % self._config.round_size
         head = current.queue[start:size] + current.queue[: min(start, size)]
         for proposal in itertools.chain(head, current.queue[size:]):
-            canonical, _ = current.space.canonicalize(proposal.tokens[None])
+            canonical, _ = self._space.canonicalize(proposal.tokens[None])
             if token_keys(canonical)[0] not in query.taken:
                 return proposal
         return None
@@ -158,7 +163,8 @@ class LatentSearch:
             self._state(space, fitted, observations, query.cost_limits, direction, rng)
             for direction in sample_directions(self._config.n_directions, n_objectives, rng)
         ]
-        codes, sources = self._sample_codes(states, rng)
+        strategies, n_candidates = self._config.strategies, self._config.n_candidates
+        codes, sources = _sample_codes(states, strategies, n_candidates, rng)
         raw = fitted.latent.decode(codes)
         candidates = select_new(space, raw, taken=query.taken, fixed=query.fixed)
         candidates = within_limits(space, candidates, query.cost_limits)
@@ -200,40 +206,22 @@ class LatentSearch:
 
     @property
     def _n_elite(self) -> int:
-        return max(getattr(s, "top_k", 1) for s in self._config.strategies)
-
-    def _sample_codes(
-        self, states: list[SearchState], rng: np.random.Generator
-    ) -> tuple[FloatArray, list[str]]:
-        """(N, D) codes and the N names of their strategies."""
-        shares = np.array([s.share for s in self._config.strategies])
-        sizes = np.ceil(self._config.n_candidates / len(states) * shares / shares.sum())
-        codes: list[FloatArray] = []
-        sources: list[str] = []
-        for state in states:
-            for strategy, size in zip(self._config.strategies, sizes, strict=True):
-                codes.append(strategy.propose(state, int(size), rng))
-                sources += [strategy.source] * len(codes[-1])
-        return np.concatenate(codes), sources
+        strategies = self._config.strategies + self._config.pool_strategies
+        return max(strategy.n_elite for strategy in strategies)
 
     def _pseudo_label(
-        self,
-        space: SearchSpace[Any],
-        fitted: FittedController,
-        query: Query,
-        rng: np.random.Generator,
+        self, fitted: FittedController, query: Query, rng: np.random.Generator
     ) -> Labelled:
-        """Sample the strategies densely, and let the predictors label what is new."""
+        """Sample densely, and let the predictors label what is new."""
         observations = self._working_set(query)
         direction = sample_directions(1, observations.values.shape[1], rng)[0]
-        state = self._state(space, fitted, observations, None, direction, rng)
-        n_times = -(-self._config.n_pseudo_labelled // self._config.n_candidates)
-        codes = np.concatenate([self._sample_codes([state], rng)[0] for _ in range(n_times)])
+        state = self._state(self._space, fitted, observations, None, direction, rng)
+        n, strategies = self._config.n_pseudo_labelled, self._config.pool_strategies
+        codes, _ = _sample_codes([state], strategies, n, rng)
         raw = fitted.latent.decode(codes)
-        tokens = select_new(space, raw, taken=query.taken, fixed={}).canonical
-        tokens = tokens[: self._config.n_pseudo_labelled]
+        tokens = select_new(self._space, raw, taken=query.taken, fixed={}).canonical
         means = fitted.objectives.predict(fitted.latent.encode(tokens))[0]
-        return Labelled(tokens, means, space.token_costs(tokens))
+        return Labelled(tokens, means, self._space.token_costs(tokens))
 
     def _working_set(self, query: Query) -> Observations:
         """At most ``max_observations``: the best half, and the latest."""
@@ -255,14 +243,13 @@ def propose_random(
     space: SearchSpace[Any], query: Query, rng: np.random.Generator, *, source: str
 ) -> Proposal | None:
     """A new random architecture; one more time an old one, once the space is exhausted."""
-    for pool in _random_pools(space, rng):
-        candidates = select_new(space, pool, taken=query.taken, fixed=query.fixed)
-        candidates = within_limits(space, candidates, query.cost_limits)
-        if len(candidates.rows):
-            return Proposal(candidates.proposed[0], source, None)
-    pool = space.sample_tokens(_N_RANDOM[-1], rng)
-    repeated = select_new(space, pool, taken=(), fixed=query.fixed)
-    return Proposal(repeated.proposed[0], source, None) if len(repeated.rows) else None
+    for taken in (query.taken, frozenset[bytes]()):
+        for pool in _random_pools(space, rng):
+            candidates = select_new(space, pool, taken=taken, fixed=query.fixed)
+            candidates = within_limits(space, candidates, query.cost_limits)
+            if len(candidates.rows):
+                return Proposal(candidates.proposed[0], source, None)
+    return None
 
 
 def within_limits(
@@ -278,12 +265,29 @@ def within_limits(
     return Candidates(*(array[kept] for array in candidates))
 
 
+def _sample_codes(
+    states: Sequence[SearchState],
+    strategies: Sequence[SamplingStrategy],
+    n: int,
+    rng: np.random.Generator,
+) -> tuple[FloatArray, list[str]]:
+    """About n codes (n, D), shared among states and strategies, and n names of strategies."""
+    shares = np.array([strategy.share for strategy in strategies])
+    sizes = np.ceil(n / len(states) * shares / shares.sum()).astype(int).tolist()
+    codes: list[FloatArray] = []
+    sources: list[str] = []
+    for state in states:
+        for strategy, size in zip(strategies, sizes, strict=True):
+            codes.append(strategy.propose(state, size, rng))
+            sources += [strategy.source] * len(codes[-1])
+    return np.concatenate(codes), sources
+
+
 def _headroom(
     space: SearchSpace[Any], fitted: FittedController, cost_limits: FloatArray, codes: FloatArray
 ) -> FloatArray:
-    """(N, D) codes -> (N,) see `SearchState.cost_headroom`. Decoded cells may need pruning."""
-    tokens, _ = space.canonicalize(fitted.latent.decode(codes))
-    costs = space.token_costs(tokens)
+    """(N, D) codes -> (N,) see `SearchState.cost_headroom`."""
+    costs = space.token_costs(fitted.latent.decode(codes))
     assert costs is not None
     tightest: FloatArray = (1.0 - costs / cost_limits).min(axis=1)
     return tightest
@@ -310,8 +314,9 @@ def _to_objective_units(
 
     Predictors that rank have no unit; the map is monotone, and exact for a perfect ranking.
     """
+    finite = replace_infinite(values)
     columns = [
-        np.interp(means[:, m], np.sort(reference[:, m]), np.sort(values[:, m]))
+        np.interp(means[:, m], np.sort(reference[:, m]), np.sort(finite[:, m]))
         for m in range(values.shape[1])
     ]
     return np.stack(columns, axis=1)
