@@ -33,7 +33,7 @@ class NASBench101Objective:
     Every trial keeps, as user attributes: ``architecture`` (read it with ``ModelSpec.parse``),
     ``architecture_hash``, ``flops`` (multiply-adds), ``params``, and the table's metrics that are
     not optimised. A cell that is not valid, which only samplers without knowledge of the space
-    propose, is pruned with the reason in ``invalid``.
+    propose, or that the table does not hold, is pruned with the reason in ``invalid``.
 
     Args:
         table: The table.
@@ -90,16 +90,16 @@ class NASBench101Objective:
         """Ask the trial for a cell, and query it.
 
         Raises:
-            optuna.TrialPruned: The cell is not valid.
+            optuna.TrialPruned: The cell is not valid, or the table does not hold it.
         """
         try:
             spec = self.space.suggest(trial)
+            results = self._query(spec)
         except OutOfDomainError as error:
             trial.set_user_attr("invalid", str(error))
             raise optuna.TrialPruned(str(error)) from None
-        results, cost = self._query(spec), self.space.cost(spec)
         self._annotate(trial, spec, results)
-        for key, excess in self._excesses(cost).items():
+        for key, excess in self._excesses(self.space.cost(spec)).items():
             trial.set_constraint(key, excess)
         values = tuple(results[name] for name in self._metrics)
         return values if len(values) > 1 else values[0]
