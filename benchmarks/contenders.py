@@ -1,6 +1,7 @@
 """The samplers that are compared, each as its authors ship it."""
 
 from collections.abc import Callable
+from typing import Any
 import warnings
 
 import optuna
@@ -8,6 +9,7 @@ from optuna.samplers import BaseSampler
 
 from optuna_dnas import DNASConfig
 from optuna_dnas import DNASSampler
+from optuna_dnas.search_space import SearchSpace
 
 
 def _gp(seed: int) -> BaseSampler:
@@ -16,11 +18,16 @@ def _gp(seed: int) -> BaseSampler:
         return optuna.samplers.GPSampler(seed=seed)
 
 
-CONTENDERS: dict[str, Callable[[int], BaseSampler]] = {
-    "DNAS": lambda seed: DNASSampler(seed=seed),
-    "DNAS (paper)": lambda seed: DNASSampler(seed=seed, config=DNASConfig.paper()),
-    "Random": lambda seed: optuna.samplers.RandomSampler(seed=seed),
-    "TPE": lambda seed: optuna.samplers.TPESampler(seed=seed),
-    "GP": _gp,
-    "NSGA-II": lambda seed: optuna.samplers.NSGAIISampler(seed=seed),
+Contender = Callable[[int, SearchSpace[Any] | None], BaseSampler]
+"""A sampler for a seed, and for the declared space of the problem, if it has one."""
+
+CONTENDERS: dict[str, Contender] = {
+    "DNAS": lambda seed, space: DNASSampler(seed=seed, space=space),
+    "DNAS (paper)": lambda seed, space: DNASSampler(
+        seed=seed, space=space, config=DNASConfig.paper()
+    ),
+    "Random": lambda seed, _: optuna.samplers.RandomSampler(seed=seed),
+    "TPE": lambda seed, _: optuna.samplers.TPESampler(seed=seed),
+    "GP": lambda seed, _: _gp(seed),
+    "NSGA-II": lambda seed, _: optuna.samplers.NSGAIISampler(seed=seed),
 }

@@ -4,6 +4,7 @@ import abc
 from collections.abc import Callable
 import math
 import os
+from typing import Any
 
 import numpy as np
 import optuna
@@ -11,12 +12,14 @@ from optuna.study import StudyDirection
 
 from optuna_dnas.objectives import NASBench101Objective
 from optuna_dnas.objectives import NASBench101Table
+from optuna_dnas.search_space import SearchSpace
 
 
 class Problem(abc.ABC):
     """An objective with one value, and what is known about it."""
 
     direction = StudyDirection.MINIMIZE
+    space: SearchSpace[Any] | None = None
 
     @abc.abstractmethod
     def __call__(self, trial: optuna.Trial) -> float:
@@ -37,6 +40,7 @@ class NASBench101(Problem):
         if path is None:
             raise SystemExit("Set OPTUNA_DNAS_NASBENCH101 to a NASBench-101 TFRecord or store.")
         self._objective = NASBench101Objective(NASBench101Table.open(path), metrics=[metric])
+        self.space = self._objective.space
 
     def __call__(self, trial: optuna.Trial) -> float:
         value = self._objective(trial)

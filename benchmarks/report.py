@@ -29,16 +29,15 @@ def main(results: Path, checkpoints: tuple[int, ...]) -> None:
         click.echo(f"\n### {problem}\n")
         click.echo(
             f"| sampler | runs | {' | '.join(f'at {k} (p)' for k in checkpoints)} "
-            "| trials a query | sampling CPU s |"
+            "| invalid | repeated | sampling CPU s |"
         )
-        click.echo("|---|---|" + "---|" * len(checkpoints) + "---|---|")
+        click.echo("|---|---|" + "---|" * len(checkpoints) + "---|---|---|")
         for sampler, runs in by_sampler.items():
             cells = [_cell(by_sampler, sampler, k) for k in checkpoints]
-            trials = np.mean([r["trials"] / len(r["best"]) for r in runs.values()])
-            seconds = np.mean([r["sampling_cpu_seconds"] for r in runs.values()])
-            click.echo(
-                f"| {sampler} | {len(runs)} | {' | '.join(cells)} | {trials:.2f} | {seconds:.2f} |"
-            )
+            columns = ("invalid", "repeated", "sampling_cpu_seconds")
+            means = [float(np.mean([run[c] for run in runs.values()])) for c in columns]
+            cells += [f"{mean:.2f}" for mean in means]
+            click.echo(f"| {sampler} | {len(runs)} | {' | '.join(cells)} |")
 
 
 def _cell(by_sampler: dict[str, dict[int, Any]], sampler: str, checkpoint: int) -> str:

@@ -19,6 +19,7 @@ import warnings
 import click
 import optuna
 from optuna.study import StudyDirection
+from optuna.trial import TrialState
 from tqdm import tqdm
 
 from benchmarks.contenders import CONTENDERS
@@ -77,9 +78,11 @@ def _run(run: tuple[str, str, int, int]) -> dict[str, Any]:
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     clock = _Clock(_make_problem(problem_name))
     study = optuna.create_study(
-        directions=[clock.problem.direction], sampler=CONTENDERS[sampler_name](seed)
+        directions=[clock.problem.direction],
+        sampler=CONTENDERS[sampler_name](seed, clock.problem.space),
     )
-    best, n_trials = _search(study, clock, n_queries)
+    best = _search(study, clock, n_queries)
+    n_valid = sum(t.state == TrialState.COMPLETE for t in study.trials)
     return {
         "problem": problem_name,
         "sampler": sampler_name,
@@ -87,8 +90,8 @@ def _run(run: tuple[str, str, int, int]) -> dict[str, Any]:
         "queries": n_queries,
         "direction": clock.problem.direction.name,
         "best": best,
-        "trials": n_trials,
-        "invalid": sum(t.state != optuna.trial.TrialState.COMPLETE for t in study.trials),
+        "invalid": len(study.trials) - n_valid,
+        "repeated": n_valid - len(best),
         "sampling_cpu_seconds": clock.total - clock.objective,
         "machine": f"{platform.machine()} {platform.python_version()} optuna {optuna.__version__}",
     }
@@ -116,7 +119,7 @@ class _Clock:
             self.objective += time.process_time() - start
 
 
-def _search(study: optuna.Study, clock: _Clock, n_queries: int) -> tuple[list[float], int]:
+def _search(study: optuna.Study, clock: _Clock, n_queries: int) -> list[float]:
     """Best value after each query; a repeated or invalid point costs no query."""
     seen: set[str] = set()
     best: list[float] = []
@@ -124,7 +127,7 @@ def _search(study: optuna.Study, clock: _Clock, n_queries: int) -> tuple[list[fl
 
     def record(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         key = clock.problem.key(trial)
-        if trial.value is None or trial.state.name != "COMPLETE" or key in seen:
+        if trial.value is None or trial.state != TrialState.COMPLETE or key in seen:
             return
         seen.add(key)
         best.append(better(best[-1], trial.value) if best else trial.value)
@@ -132,7 +135,7 @@ def _search(study: optuna.Study, clock: _Clock, n_queries: int) -> tuple[list[fl
             study.stop()
 
     study.optimize(clock, n_trials=_MAX_TRIALS_PER_QUERY * n_queries, callbacks=[record])
-    return best, len(study.trials)
+    return best
 
 
 @functools.cache

@@ -138,12 +138,11 @@ class LatentSearch:
         return self._round
 
     def _next_in_queue(self, current: _Round, query: Query) -> Proposal | None:
-        # Workers with one seed have one queue. Each begins at its trial's place in the round, so
-        # that two that ask at the same moment do not take the same architecture.
-        size = min(self._config.round_size, len(current.queue))
-        start = query.number % self._config.round_size
-        head = current.queue[start:size] + current.queue[: min(start, size)]
-        for proposal in itertools.chain(head, current.queue[size:]):
+        # Workers with one seed have one queue. The places of a trial are its own, so that two that
+        # ask at the same moment do not take the same architecture.
+        size = self._config.round_size
+        own = current.queue[query.number % size :: size]
+        for proposal in itertools.chain(own, current.queue):
             canonical, _ = self._space.canonicalize(proposal.tokens[None])
             if token_keys(canonical)[0] not in query.taken:
                 return proposal

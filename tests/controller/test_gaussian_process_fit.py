@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+from scipy.special import ndtri
+from scipy.stats import rankdata
+
+from optuna_dnas.controller import GaussianProcessConfig
+from optuna_dnas.controller._gaussian_process_regression import _Embedding
+from optuna_dnas.controller._gaussian_process_regression import _negative_log_likelihood
+from optuna_dnas.controller._gaussian_process_regression import _Prior
+from optuna_dnas.controller._gaussian_process_regression import matern52
+from optuna_dnas.controller._gaussian_process_regression import matern52_slope
+from optuna_dnas.controller._gaussian_process_regression import normal_scores
+
+from .gaussian_process_toy import dense_kernel
+from .gaussian_process_toy import draw_mixed
+from .gaussian_process_toy import fit
+from .gaussian_process_toy import JITTER
+from .gaussian_process_toy import MIXED
+from .gaussian_process_toy import numbers
+
+
+def test_matern_in_closed_form() -> None:
+    distance = np.array([0.0, 0.3, 1.0, 4.0])
+    a = np.sqrt(5) * distance
+    np.testing.assert_allclose(matern52(distance**2), (1 + a + a**2 / 3) * np.exp(-a))
+    assert matern52(np.array([0.0]))[0] == 1.0
+
+
+def test_matern_slope_against_finite_differences() -> None:
+    squared, h = np.array([0.01, 0.3, 2.0, 9.0]), 1e-6
+    difference = (matern52(squared + h) - matern52(squared - h)) / (2 * h)
+    np.testing.assert_allclose(matern52_slope(squared), difference, rtol=1e-6)
+
+
+def test_targets_are_normal_scores_of_ranks() -> None:
+    values = np.array([3.0, -np.inf, 7.0, np.inf, 3.0, 1e300])
+    scores = normal_scores(values)
+    expected = ndtri((rankdata(values) - 0.5) / 6)
+    np.testing.assert_allclose(scores, (expected - expected.mean()) / expected.std())
+    np.testing.assert_array_equal(normal_scores(np.full(4, 5.0)), np.zeros(4))
+    np.testing.assert_array_equal(normal_scores(np.array([5.0])), np.zeros(1))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_gradient_of_the_likelihood_against_finite_differences(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    codes = draw_mixed(15, seed)
+    codes[:4, 2] = np.nan
+    embedding = _Embedding(MIXED, codes)
+    features = embedding(codes)
+    distances, targets = embedding.distances(features, features), rng.standard_normal(15)
+    parameters = rng.normal([1.0, 0.5, -1.0, 0.0, -2.0], 0.5)
+    _, gradient = _negative_log_likelihood(parameters, distances, targets)
+    for j in range(5):
+        step = 1e-5 * np.eye(5)[j]
+        up, _ = _negative_log_likelihood(parameters + step, distances, targets)
+        down, _ = _negative_log_likelihood(parameters - step, distances, targets)
+        assert gradient[j] == pytest.approx((up - down) / 2e-5, rel=1e-5, abs=1e-6)
+
+
+def test_likelihood_is_the_normal_density() -> None:
+    codes, targets = draw_mixed(12), np.random.default_rng(0).standard_normal(12)
+    embedding = _Embedding(MIXED, codes)
+    features = embedding(codes)
+    parameters = np.array([1.0, -0.5, 0.3, 0.1, -2.0])
+    value, _ = _negative_log_likelihood(
+        parameters, embedding.distances(features, features), targets
+    )
+    covariance = dense_kernel(codes, codes, np.exp(parameters[:-1]))
+    covariance += (np.exp(-2.0) + JITTER) * np.eye(12)
+    _, log_determinant = np.linalg.slogdet(covariance)
+    expected = 0.5 * targets @ np.linalg.solve(covariance, targets) + 0.5 * log_determinant
+    assert value == pytest.approx(expected)
+
+
+def test_prior_is_that_of_a_common_level_and_deviations() -> None:
+    config = GaussianProcessConfig()
+    prior = _Prior(config, np.array([0.5, 1 / 6, 1 / 6]))
+    covariance = np.zeros((4, 4))
+    covariance[:3, :3] = config.level_deviation**2 + config.relevance_deviation**2 * np.eye(3)
+    covariance[3, 3] = config.noise_deviation**2
+    np.testing.assert_allclose(np.exp(prior.mean), [4 / 3, 4, 4, config.noise])
+    difference = np.array([0.3, -1.0, 0.5, 2.0])
+    value, gradient = prior(prior.mean + difference)
+    expected = np.linalg.solve(covariance, difference)
+    assert value == pytest.approx(0.5 * difference @ expected)
+    np.testing.assert_allclose(gradient, expected)
+
+
+@pytest.mark.parametrize("relevant", range(4))
+def test_relevant_dimensions_get_larger_weights(relevant: int) -> None:
+    codes = draw_mixed(80)
+    level = np.array([0.0, 1.0, -1.0])
+    column = codes[:, relevant]
+    values = level[column.astype(int)] if MIXED[relevant] else np.sin(5 * column)
+    weights = fit(codes, values[:, None])._kernels[0].weights
+    typical = np.where(MIXED, 1 / 2, 1 / 6)
+    assert np.argmax(weights * typical) == relevant
+    others = np.delete(weights * typical, relevant)
+    assert (others < weights[relevant] * typical[relevant] / 3).all()
+
+
+def test_hyper_parameters_see_the_latest_observations() -> None:
+    codes = np.random.default_rng(0).random((120, 2))
+    values = np.where(np.arange(120) < 60, codes[:, 0], codes[:, 1])[:, None]
+    early, late = (
+        fit(c, v, numbers(2))._kernels[0].weights
+        for c, v in ((codes[:60], values[:60]), (codes[60:], values[60:]))
+    )
+    limited = fit(codes, values, numbers(2), max_fit=60)
+    assert early[0] > early[1]
+    np.testing.assert_array_equal(limited._kernels[0].weights, late)
+    assert limited._features.shape == (120, 2)  # the posterior sees them all
