@@ -92,6 +92,8 @@ class DNASSampler(BaseSampler):
     ) -> None:
         if space is not None and not isinstance(space, SearchSpace):
             raise TypeError(f"`space` must be a SearchSpace, but got {space!r}.")
+        if config is not None and not isinstance(config, DNASConfig):
+            raise TypeError(f"`config` must be a DNASConfig, but got {config!r}.")
         if seed is not None and seed < 0:
             raise ValueError(f"`seed` must not be negative, but got {seed}.")
         if device.partition(":")[0] not in ("cpu", "cuda", "mps"):

@@ -11,16 +11,16 @@ from optuna_dnas.controller._controller import Controller
 from optuna_dnas.controller._controller import FittedController
 from optuna_dnas.controller._controller import FrozenController
 from optuna_dnas.controller._controller import Labelled
-from optuna_dnas.controller._ensemble import EnsembleConfig
-from optuna_dnas.controller._ensemble import RankingLoss
-from optuna_dnas.controller._ensemble import SquaredLoss
 from optuna_dnas.controller._factory import make_controller
-from optuna_dnas.controller._gaussian_process import GaussianProcessConfig
 from optuna_dnas.controller._identity import IdentityLatent
 from optuna_dnas.controller._latent import Latent
-from optuna_dnas.controller._predictor import Predictor
-from optuna_dnas.controller._predictor import PredictorConfig
-from optuna_dnas.controller._ranks import average_ranks
+from optuna_dnas.controller.predictors import average_ranks
+from optuna_dnas.controller.predictors import EnsembleConfig
+from optuna_dnas.controller.predictors import GaussianProcessConfig
+from optuna_dnas.controller.predictors import Predictor
+from optuna_dnas.controller.predictors import PredictorConfig
+from optuna_dnas.controller.predictors import RankingLoss
+from optuna_dnas.controller.predictors import SquaredLoss
 
 
 __all__ = [

@@ -12,8 +12,8 @@ import numpy as np
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller._latent import Latent
-from optuna_dnas.controller._predictor import Predictor
-from optuna_dnas.controller._predictor import PredictorConfig
+from optuna_dnas.controller.predictors import Predictor
+from optuna_dnas.controller.predictors import PredictorConfig
 
 
 class Labelled(NamedTuple):

@@ -14,7 +14,7 @@ from optuna_dnas.controller._config import SemiSupervisedConfig
 from optuna_dnas.controller._controller import Controller
 from optuna_dnas.controller._controller import FrozenController
 from optuna_dnas.controller._identity import IdentityLatent
-from optuna_dnas.controller._predictor import PredictorConfig
+from optuna_dnas.controller.predictors import PredictorConfig
 from optuna_dnas.search_space import FlatSpace
 from optuna_dnas.search_space import SearchSpace
 

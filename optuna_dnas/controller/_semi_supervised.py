@@ -26,7 +26,6 @@ from optuna_dnas.controller._losses import squared_error
 from optuna_dnas.controller._modules import Autoencoder
 from optuna_dnas.controller._modules import initialise
 from optuna_dnas.controller._modules import MLP
-from optuna_dnas.controller._predictor import Predictor
 from optuna_dnas.controller._torch_scope import flush_denormal
 from optuna_dnas.controller._torch_scope import private_generator
 from optuna_dnas.controller._torch_scope import resolve_device
@@ -40,6 +39,7 @@ from optuna_dnas.controller._training import finite_loss
 from optuna_dnas.controller._training import REPORT_INTERVAL
 from optuna_dnas.controller._training import standard_normal
 from optuna_dnas.controller._training import TokenData
+from optuna_dnas.controller.predictors import Predictor
 from optuna_dnas.encoding import Vocabulary
 
 

@@ -14,8 +14,6 @@ from optuna_dnas.controller._config import ControllerConfig
 from optuna_dnas.controller._config import KLObjective
 from optuna_dnas.controller._config import SemiSupervisedConfig
 from optuna_dnas.controller._config import TotalCorrelationObjective
-from optuna_dnas.controller._ensemble import EnsembleConfig
-from optuna_dnas.controller._ensemble import SquaredLoss
 from optuna_dnas.controller._losses import capacity_gap
 from optuna_dnas.controller._losses import kl_divergence
 from optuna_dnas.controller._losses import pairwise_logistic
@@ -24,6 +22,8 @@ from optuna_dnas.controller._losses import squared_error
 from optuna_dnas.controller._losses import token_log_probabilities
 from optuna_dnas.controller._losses import total_correlation
 from optuna_dnas.controller._torch_scope import private_generator
+from optuna_dnas.controller.predictors._ensemble import EnsembleConfig
+from optuna_dnas.controller.predictors._ensemble import SquaredLoss
 
 from .toy import sample_tokens
 from .toy import VOCABULARY

@@ -18,12 +18,12 @@ from optuna_dnas.controller._config import KLObjective
 from optuna_dnas.controller._config import SemiSupervisedConfig
 from optuna_dnas.controller._config import TotalCorrelationObjective
 from optuna_dnas.controller._disentangled import DisentangledLatent
-from optuna_dnas.controller._ensemble import EnsembleConfig
 from optuna_dnas.controller._semi_supervised import SemiSupervisedController
 from optuna_dnas.controller._torch_scope import flush_denormal
 from optuna_dnas.controller._torch_scope import resolve_device
 from optuna_dnas.controller._torch_scope import torch_scope
 from optuna_dnas.controller._training import pretrain
+from optuna_dnas.controller.predictors._ensemble import EnsembleConfig
 
 from .toy import DEVICES
 from .toy import same_weights
@@ -189,8 +189,8 @@ def test_settings_are_restored_after_an_error() -> None:
 def test_settings_are_made_without_torch() -> None:
     script = """
 import sys
-from optuna_dnas.controller import _config, _ensemble
-_config.ControllerConfig(), _config.SemiSupervisedConfig(), _ensemble.EnsembleConfig()
+from optuna_dnas.controller import ControllerConfig, EnsembleConfig, SemiSupervisedConfig
+ControllerConfig(), SemiSupervisedConfig(), EnsembleConfig()
 sys.exit("torch" in sys.modules)
 """
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -17,8 +17,8 @@ from optuna_dnas.controller._config import check_not_negative
 from optuna_dnas.controller._config import check_positive
 from optuna_dnas.controller._config import positive_scale
 from optuna_dnas.controller._config import replace_infinite
-from optuna_dnas.controller._predictor import Predictor
-from optuna_dnas.controller._predictor import PredictorConfig
+from optuna_dnas.controller.predictors._base import Predictor
+from optuna_dnas.controller.predictors._base import PredictorConfig
 
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class EnsembleConfig(PredictorConfig):
         Raises:
             ValueError: There are no observations, or a code or value is NaN.
         """
-        from optuna_dnas.controller._ensemble_networks import fit_ensemble
+        from optuna_dnas.controller.predictors._ensemble_networks import fit_ensemble
 
         return fit_ensemble(
             self,

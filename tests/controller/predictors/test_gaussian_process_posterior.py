@@ -3,15 +3,15 @@ import pytest
 from scipy.stats import rankdata
 
 from optuna_dnas._typing import FloatArray
-from optuna_dnas.controller._gaussian_process_regression import normal_scores
+from optuna_dnas.controller.predictors._gaussian_process_regression import normal_scores
 
-from .gaussian_process_toy import dense_kernel
-from .gaussian_process_toy import draw_mixed
-from .gaussian_process_toy import fit
-from .gaussian_process_toy import JITTER
-from .gaussian_process_toy import MIXED
-from .gaussian_process_toy import numbers
-from .gaussian_process_toy import truth
+from .toy import dense_kernel
+from .toy import draw_mixed
+from .toy import fit
+from .toy import JITTER
+from .toy import MIXED
+from .toy import numbers
+from .toy import truth
 
 
 # -- Posterior

@@ -6,10 +6,10 @@ import pytest
 from scipy.stats import kendalltau
 
 from optuna_dnas._typing import FloatArray
-from optuna_dnas.controller._ensemble import EnsembleConfig
-from optuna_dnas.controller._ensemble import RankingLoss
-from optuna_dnas.controller._ensemble import SquaredLoss
-from optuna_dnas.controller._predictor import Predictor
+from optuna_dnas.controller.predictors._base import Predictor
+from optuna_dnas.controller.predictors._ensemble import EnsembleConfig
+from optuna_dnas.controller.predictors._ensemble import RankingLoss
+from optuna_dnas.controller.predictors._ensemble import SquaredLoss
 
 
 LOSSES = [RankingLoss(), SquaredLoss(), SquaredLoss(clip=None)]

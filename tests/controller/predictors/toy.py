@@ -5,8 +5,8 @@ import numpy as np
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.controller import GaussianProcessConfig
-from optuna_dnas.controller._gaussian_process_regression import GaussianProcess
-from optuna_dnas.controller._gaussian_process_regression import matern52
+from optuna_dnas.controller.predictors._gaussian_process_regression import GaussianProcess
+from optuna_dnas.controller.predictors._gaussian_process_regression import matern52
 
 
 JITTER = 1e-6

@@ -17,9 +17,9 @@ from scipy.special import ndtri
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
-from optuna_dnas.controller._gaussian_process import GaussianProcessConfig
-from optuna_dnas.controller._predictor import Predictor
-from optuna_dnas.controller._ranks import average_ranks
+from optuna_dnas.controller.predictors._base import Predictor
+from optuna_dnas.controller.predictors._gaussian_process import GaussianProcessConfig
+from optuna_dnas.controller.predictors._ranks import average_ranks
 
 
 _JITTER = 1e-6

@@ -6,8 +6,8 @@ import numpy as np
 
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
-from optuna_dnas.controller._predictor import Predictor
-from optuna_dnas.controller._predictor import PredictorConfig
+from optuna_dnas.controller.predictors._base import Predictor
+from optuna_dnas.controller.predictors._base import PredictorConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +43,8 @@ class GaussianProcessConfig(PredictorConfig):
         typical_distance: FloatArray,
         rng: np.random.Generator,
     ) -> Predictor:
-        from optuna_dnas.controller._gaussian_process_regression import fit_gaussian_process
+        from optuna_dnas.controller.predictors._gaussian_process_regression import (
+            fit_gaussian_process,
+        )
 
         return fit_gaussian_process(self, codes, values, is_categorical, typical_distance)

@@ -4,19 +4,19 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from optuna_dnas.controller import GaussianProcessConfig
-from optuna_dnas.controller._gaussian_process_regression import _Embedding
-from optuna_dnas.controller._gaussian_process_regression import _negative_log_likelihood
-from optuna_dnas.controller._gaussian_process_regression import _Prior
-from optuna_dnas.controller._gaussian_process_regression import matern52
-from optuna_dnas.controller._gaussian_process_regression import matern52_slope
-from optuna_dnas.controller._gaussian_process_regression import normal_scores
+from optuna_dnas.controller.predictors._gaussian_process_regression import _Embedding
+from optuna_dnas.controller.predictors._gaussian_process_regression import _negative_log_likelihood
+from optuna_dnas.controller.predictors._gaussian_process_regression import _Prior
+from optuna_dnas.controller.predictors._gaussian_process_regression import matern52
+from optuna_dnas.controller.predictors._gaussian_process_regression import matern52_slope
+from optuna_dnas.controller.predictors._gaussian_process_regression import normal_scores
 
-from .gaussian_process_toy import dense_kernel
-from .gaussian_process_toy import draw_mixed
-from .gaussian_process_toy import fit
-from .gaussian_process_toy import JITTER
-from .gaussian_process_toy import MIXED
-from .gaussian_process_toy import numbers
+from .toy import dense_kernel
+from .toy import draw_mixed
+from .toy import fit
+from .toy import JITTER
+from .toy import MIXED
+from .toy import numbers
 
 
 def test_matern_in_closed_form() -> None:

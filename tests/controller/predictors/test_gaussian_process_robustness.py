@@ -3,14 +3,14 @@ import pytest
 
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
-from optuna_dnas.controller._gaussian_process_regression import _Embedding
-from optuna_dnas.controller._gaussian_process_regression import GaussianProcess
-from optuna_dnas.controller._gaussian_process_regression import normal_scores
+from optuna_dnas.controller.predictors._gaussian_process_regression import _Embedding
+from optuna_dnas.controller.predictors._gaussian_process_regression import GaussianProcess
+from optuna_dnas.controller.predictors._gaussian_process_regression import normal_scores
 
-from .gaussian_process_toy import draw_mixed
-from .gaussian_process_toy import fit
-from .gaussian_process_toy import MIXED
-from .gaussian_process_toy import truth
+from .toy import draw_mixed
+from .toy import fit
+from .toy import MIXED
+from .toy import truth
 
 
 # -- Data that came after the fit

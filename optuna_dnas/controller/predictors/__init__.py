@@ -1,0 +1,20 @@
+"""Predictors of objectives and costs on latent codes."""
+
+from optuna_dnas.controller.predictors._base import Predictor
+from optuna_dnas.controller.predictors._base import PredictorConfig
+from optuna_dnas.controller.predictors._ensemble import EnsembleConfig
+from optuna_dnas.controller.predictors._ensemble import RankingLoss
+from optuna_dnas.controller.predictors._ensemble import SquaredLoss
+from optuna_dnas.controller.predictors._gaussian_process import GaussianProcessConfig
+from optuna_dnas.controller.predictors._ranks import average_ranks
+
+
+__all__ = [
+    "EnsembleConfig",
+    "GaussianProcessConfig",
+    "Predictor",
+    "PredictorConfig",
+    "RankingLoss",
+    "SquaredLoss",
+    "average_ranks",
+]

@@ -1,0 +1,70 @@
+"""One seed, one study: in any process, and only until it is reseeded."""
+
+from concurrent.futures import ProcessPoolExecutor
+import multiprocessing as mp
+from typing import Any
+
+import optuna
+from optuna.samplers import RandomSampler
+import pytest
+
+from optuna_dnas import DNASConfig
+from optuna_dnas import DNASSampler
+
+from .toy import BOTH_KINDS
+from .toy import Kind
+from .toy import make_sampler
+from .toy import OBJECTIVES
+from .toy import params_of
+from .toy import run
+
+
+@BOTH_KINDS
+def test_one_seed_gives_the_same_trials(kind: Kind, config: DNASConfig) -> None:
+    first, second = (params_of(run(kind, make_sampler(kind, config))) for _ in range(2))
+    assert first == second
+    assert params_of(run(kind, make_sampler(kind, config, seed=1))) != first
+
+
+def test_without_a_seed_trials_differ(config: DNASConfig) -> None:
+    first, second = (
+        params_of(run("flat", make_sampler("flat", config, seed=None), 3)) for _ in range(2)
+    )
+    assert first != second
+
+
+def test_one_seed_gives_the_same_trials_in_any_process(
+    config: DNASConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hashes of strings differ between processes; nothing may depend on them."""
+    here = _run_both_kinds(config)
+    for hash_seed in ("1", "2"):
+        monkeypatch.setenv("PYTHONHASHSEED", hash_seed)
+        with ProcessPoolExecutor(1, mp.get_context("spawn")) as pool:
+            there, hash_of_x = pool.submit(_run_both_kinds_elsewhere, config).result()
+        assert hash_of_x != hash("x")
+        assert there == here
+
+
+def _run_both_kinds(config: DNASConfig) -> list[list[dict[str, Any]]]:
+    return [params_of(run(kind, make_sampler(kind, config))) for kind in OBJECTIVES]
+
+
+def _run_both_kinds_elsewhere(config: DNASConfig) -> tuple[list[list[dict[str, Any]]], int]:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return _run_both_kinds(config), hash("x")
+
+
+@BOTH_KINDS
+def test_reseeding_changes_what_is_sampled(kind: Kind, config: DNASConfig) -> None:
+    sampler = make_sampler(kind, config)
+    sampler.reseed_rng()
+    assert params_of(run(kind, sampler)) != params_of(run(kind, make_sampler(kind, config)))
+
+
+def test_reseeding_reaches_the_independent_sampler() -> None:
+    inner = RandomSampler(seed=0)
+    DNASSampler(independent_sampler=inner).reseed_rng()
+    fresh = RandomSampler(seed=0)
+    draws = [s._rng.rng.random() for s in (inner, fresh)]
+    assert draws[0] != draws[1]
