@@ -6,13 +6,15 @@ B: batch, D: latent dimensions, M: values, n: observations.
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable
 from dataclasses import dataclass
 from dataclasses import field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from optuna_dnas._checks import check_not_negative
+from optuna_dnas._checks import check_positive
+from optuna_dnas._checks import check_share
 from optuna_dnas._typing import FloatArray
 
 
@@ -214,28 +216,3 @@ def replace_infinite(values: FloatArray) -> FloatArray:
 def positive_scale(scale: FloatArray, least: float = 1e-12) -> FloatArray:
     """``scale`` with 1 where it is at most ``least``: too small to divide by."""
     return np.where(scale > least, scale, 1.0)
-
-
-def check_positive(config: object, *names: str) -> None:
-    """Raise `ValueError` unless the named attributes are positive."""
-    for name, value in _named(config, names):
-        if not value > 0:
-            raise ValueError(f"`{name}` must be positive, but got {value}.")
-
-
-def check_not_negative(config: object, *names: str) -> None:
-    """Raise `ValueError` unless the named attributes are not negative."""
-    for name, value in _named(config, names):
-        if not value >= 0:
-            raise ValueError(f"`{name}` must not be negative, but got {value}.")
-
-
-def check_share(config: object, *names: str) -> None:
-    """Raise `ValueError` unless the named attributes are in [0, 1]."""
-    for name, value in _named(config, names):
-        if not 0 <= value <= 1:
-            raise ValueError(f"`{name}` must be in [0, 1], but got {value}.")
-
-
-def _named(config: object, names: Iterable[str]) -> list[tuple[str, float]]:
-    return [(name, getattr(config, name)) for name in names]

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from optuna_dnas._checks import check_positive
 from optuna_dnas._typing import IntArray
 
 
@@ -37,9 +38,7 @@ class NetworkShape:
     n_classes: int = 10
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if value < 1:
-                raise ValueError(f"`{name}` must be positive, but got {value}.")
+        check_positive(self, *vars(self))
 
 
 class NetworkCost(NamedTuple):

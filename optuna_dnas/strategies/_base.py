@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from optuna_dnas._checks import check_positive
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.strategies._state import SearchState
 
@@ -25,8 +26,7 @@ class SamplingStrategy(abc.ABC):
     share: float
 
     def __post_init__(self) -> None:
-        if not self.share > 0:
-            raise ValueError(f"`share` must be positive, but got {self.share}.")
+        check_positive(self, "share")
 
     @property
     def n_elite(self) -> int:
@@ -56,15 +56,8 @@ class EliteStrategy(SamplingStrategy):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_positive(top_k=self.top_k)
+        check_positive(self, "top_k")
 
     @property
     def n_elite(self) -> int:
         return self.top_k
-
-
-def check_positive(**values: float) -> None:
-    """Raise `ValueError`, naming the argument, if a value is not positive."""
-    for name, value in values.items():
-        if not value > 0:
-            raise ValueError(f"`{name}` must be positive, but got {value}.")

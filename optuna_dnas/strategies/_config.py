@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from optuna_dnas._checks import check_not_negative
+from optuna_dnas._checks import check_positive
 from optuna_dnas.controller import PredictorConfig
-from optuna_dnas.strategies._base import check_positive
 from optuna_dnas.strategies._base import SamplingStrategy
 
 
@@ -40,15 +41,8 @@ class SearchConfig:
     pool_strategies: tuple[SamplingStrategy, ...] = ()
 
     def __post_init__(self) -> None:
-        check_positive(
-            round_size=self.round_size,
-            n_candidates=self.n_candidates,
-            n_directions=self.n_directions,
-            max_observations=self.max_observations,
-        )
-        for name in ("n_startup_trials", "noise", "n_pseudo_labelled"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"`{name}` must not be negative, but got {getattr(self, name)}.")
+        check_positive(self, "round_size", "n_candidates", "n_directions", "max_observations")
+        check_not_negative(self, "n_startup_trials", "noise", "n_pseudo_labelled")
         if not self.strategies:
             raise ValueError("`strategies` must not be empty.")
         if self.n_pseudo_labelled and not self.pool_strategies:

@@ -5,8 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from optuna_dnas._checks import check_not_negative
+from optuna_dnas._checks import check_positive
 from optuna_dnas._typing import FloatArray
-from optuna_dnas.strategies._base import check_positive
 from optuna_dnas.strategies._base import EliteStrategy
 from optuna_dnas.strategies._base import SamplingStrategy
 from optuna_dnas.strategies._state import SearchState
@@ -61,9 +62,8 @@ class LatentGradient(EliteStrategy):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_positive(max_step=self.max_step)
-        if self.cost_weight < 0:
-            raise ValueError(f"`cost_weight` must not be negative, but got {self.cost_weight}.")
+        check_positive(self, "max_step")
+        check_not_negative(self, "cost_weight")
 
     @property
     def needs_cost_predictor(self) -> bool:

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from optuna_dnas._checks import check_positive
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
-from optuna_dnas.strategies._base import check_positive
 from optuna_dnas.strategies._base import EliteStrategy
 from optuna_dnas.strategies._state import SearchState
 
@@ -103,7 +103,7 @@ class CostEdge(EliteStrategy):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_positive(oversampling=self.oversampling)
+        check_positive(self, "oversampling")
 
     def propose(self, state: SearchState, n: int, rng: np.random.Generator) -> FloatArray:
         if state.cost_headroom is None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from optuna_dnas._checks import check_not_negative
+from optuna_dnas._checks import check_positive
 from optuna_dnas._typing import FloatArray
-from optuna_dnas.controller._config import check_not_negative
-from optuna_dnas.controller._config import check_positive
 from optuna_dnas.controller._config import positive_scale
 from optuna_dnas.controller._config import replace_infinite
 from optuna_dnas.controller.predictors._base import Predictor

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from optuna_dnas._checks import check_positive
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.controller.predictors._base import Predictor
@@ -24,7 +25,7 @@ class GaussianProcessConfig(PredictorConfig):
         noise: Prior median of the noise variance, as a share of the signal's.
         noise_deviation: Of the log noise.
         max_iterations: Of L-BFGS.
-        max_fit: Hyper-parameters are fitted to at most so many observations, the best and latest.
+        max_fit: Hyper-parameters are fitted to at most so many observations, the latest.
     """
 
     level_deviation: float = 1.5
@@ -33,6 +34,9 @@ class GaussianProcessConfig(PredictorConfig):
     noise_deviation: float = 1.5
     max_iterations: int = 25
     max_fit: int = 200
+
+    def __post_init__(self) -> None:
+        check_positive(self, *vars(self))
 
     def fit(
         self,
