@@ -1,6 +1,7 @@
 """One seed, one study: in any process, and only until it is reseeded."""
 
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 import multiprocessing as mp
 from typing import Any
 
@@ -38,10 +39,13 @@ def test_one_seed_gives_the_same_trials_in_any_process(
 ) -> None:
     """Hashes of strings differ between processes; nothing may depend on them."""
     here = _run_both_kinds(config)
-    for hash_seed in ("1", "2"):
-        monkeypatch.setenv("PYTHONHASHSEED", hash_seed)
-        with ProcessPoolExecutor(1, mp.get_context("spawn")) as pool:
-            there, hash_of_x = pool.submit(_run_both_kinds_elsewhere, config).result()
+    futures = []
+    with ExitStack() as stack:
+        for hash_seed in ("1", "2"):  # at the same time
+            monkeypatch.setenv("PYTHONHASHSEED", hash_seed)
+            pool = stack.enter_context(ProcessPoolExecutor(1, mp.get_context("spawn")))
+            futures.append(pool.submit(_run_both_kinds_elsewhere, config))
+    for there, hash_of_x in (future.result() for future in futures):
         assert hash_of_x != hash("x")
         assert there == here
 
