@@ -37,7 +37,7 @@ def get_trials(
     """The trials of a study without copies: read them, do not change them.
 
     Args:
-        study: The study, or the part of it that a Hyperband bracket shows.
+        study: The study, or Hyperband's wrapper of it, which does not filter this list.
         states: Only trials of these states.
         use_cache: Allow a list that was read earlier in the same ask.
     """
@@ -45,12 +45,12 @@ def get_trials(
 
 
 def study_key(study: Study) -> tuple[Any, ...]:
-    """What tells one study, or one Hyperband bracket of it, from another within a process.
+    """What tells one study from another within a process.
 
     Storages are numbered: the `id` of one that is gone may come back.
     """
     number = _storage_numbers.setdefault(study._storage, next(_next_number))
-    return study._study_id, study.study_name, number, getattr(study, "_bracket_id", None)
+    return study._study_id, study.study_name, number
 
 
 def contains(distribution: BaseDistribution, value: Any) -> bool:

@@ -44,7 +44,7 @@ T = TypeVar("T")
 SOURCE_KEY = "dnas:source"
 PREDICTION_KEY = "dnas:prediction"
 
-# Caches of so many studies (or Hyperband brackets) are kept.
+# Caches of so many studies are kept.
 _MAX_STUDIES = 16
 
 
