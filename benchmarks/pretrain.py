@@ -19,7 +19,7 @@ from optuna_dnas.search_space import NASBench101Space
 def main() -> None:
     """Train what is missing, and print how well it reconstructs cells that it has not seen."""
     config = ControllerConfig()
-    for space in (NASBench101Space(),):
+    for space in (NASBench101Space(), NASBench101Space(max_vertices=5)):
         start = time.process_time()
         with tqdm(total=config.n_steps, unit="step", desc=repr(space)) as bar:
 

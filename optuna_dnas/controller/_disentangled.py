@@ -22,6 +22,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import save as to_safetensors
 import torch
 
+from optuna_dnas._torch_scope import private_generator
+from optuna_dnas._torch_scope import resolve_device
+from optuna_dnas._torch_scope import torch_scope
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
@@ -31,9 +34,6 @@ from optuna_dnas.controller._config import positive_scale
 from optuna_dnas.controller._latent import Latent
 from optuna_dnas.controller._losses import token_log_probabilities
 from optuna_dnas.controller._modules import Autoencoder
-from optuna_dnas.controller._torch_scope import private_generator
-from optuna_dnas.controller._torch_scope import resolve_device
-from optuna_dnas.controller._torch_scope import torch_scope
 from optuna_dnas.controller._training import build_autoencoder
 from optuna_dnas.controller._training import check_tokens
 from optuna_dnas.controller._training import pretrain

@@ -14,6 +14,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from optuna_dnas._torch_scope import flush_denormal
+from optuna_dnas._torch_scope import private_generator
+from optuna_dnas._torch_scope import resolve_device
+from optuna_dnas._torch_scope import torch_scope
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller._config import ControllerConfig
@@ -26,10 +30,6 @@ from optuna_dnas.controller._losses import squared_error
 from optuna_dnas.controller._modules import Autoencoder
 from optuna_dnas.controller._modules import initialise
 from optuna_dnas.controller._modules import MLP
-from optuna_dnas.controller._torch_scope import flush_denormal
-from optuna_dnas.controller._torch_scope import private_generator
-from optuna_dnas.controller._torch_scope import resolve_device
-from optuna_dnas.controller._torch_scope import torch_scope
 from optuna_dnas.controller._training import adam
 from optuna_dnas.controller._training import build_autoencoder
 from optuna_dnas.controller._training import check_tokens

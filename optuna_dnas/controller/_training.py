@@ -9,15 +9,15 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from optuna_dnas._torch_scope import flush_denormal
+from optuna_dnas._torch_scope import private_generator
+from optuna_dnas._torch_scope import resolve_device
+from optuna_dnas._torch_scope import torch_scope
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller._config import ControllerConfig
 from optuna_dnas.controller._losses import reconstruction_error
 from optuna_dnas.controller._modules import Autoencoder
 from optuna_dnas.controller._modules import initialise
-from optuna_dnas.controller._torch_scope import flush_denormal
-from optuna_dnas.controller._torch_scope import private_generator
-from optuna_dnas.controller._torch_scope import resolve_device
-from optuna_dnas.controller._torch_scope import torch_scope
 from optuna_dnas.encoding import Vocabulary
 
 

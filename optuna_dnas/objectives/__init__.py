@@ -1,8 +1,34 @@
 """What an architecture is worth: objectives for studies."""
 
+import importlib
+from typing import Any
+from typing import TYPE_CHECKING
+
 from optuna_dnas.objectives._nasbench101_objective import NASBench101Objective
 from optuna_dnas.objectives._nasbench101_table import Metrics
 from optuna_dnas.objectives._nasbench101_table import NASBench101Table
 
 
-__all__ = ["Metrics", "NASBench101Objective", "NASBench101Table"]
+if TYPE_CHECKING:
+    from optuna_dnas.objectives.training import CellTrainingObjective
+    from optuna_dnas.objectives.training import TrainingConfig
+    from optuna_dnas.objectives.training import TrainingData
+
+
+__all__ = [
+    "CellTrainingObjective",
+    "Metrics",
+    "NASBench101Objective",
+    "NASBench101Table",
+    "TrainingConfig",
+    "TrainingData",
+]
+
+# They import torch: only who trains waits for it.
+_LAZY = frozenset({"CellTrainingObjective", "TrainingConfig", "TrainingData"})
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.training"), name)

@@ -9,6 +9,7 @@ from torch.distributions import kl_divergence as reference_kl
 from torch.distributions import MixtureSameFamily
 from torch.distributions import Normal
 
+from optuna_dnas._torch_scope import private_generator
 from optuna_dnas.controller._config import CapacityObjective
 from optuna_dnas.controller._config import ControllerConfig
 from optuna_dnas.controller._config import KLObjective
@@ -21,7 +22,6 @@ from optuna_dnas.controller._losses import reconstruction_error
 from optuna_dnas.controller._losses import squared_error
 from optuna_dnas.controller._losses import token_log_probabilities
 from optuna_dnas.controller._losses import total_correlation
-from optuna_dnas.controller._torch_scope import private_generator
 from optuna_dnas.controller.predictors._ensemble import EnsembleConfig
 from optuna_dnas.controller.predictors._ensemble import SquaredLoss
 

@@ -3,13 +3,13 @@ import pytest
 import torch
 from torch import nn
 
+from optuna_dnas._torch_scope import private_generator
 from optuna_dnas.controller._modules import Autoencoder
 from optuna_dnas.controller._modules import Decoder
 from optuna_dnas.controller._modules import Encoder
 from optuna_dnas.controller._modules import EnsembleMLP
 from optuna_dnas.controller._modules import initialise
 from optuna_dnas.controller._modules import MLP
-from optuna_dnas.controller._torch_scope import private_generator
 
 from .toy import DEVICES
 

@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 import torch
 
+from optuna_dnas._torch_scope import flush_denormal
+from optuna_dnas._torch_scope import resolve_device
+from optuna_dnas._torch_scope import torch_scope
 from optuna_dnas.controller._config import CapacityObjective
 from optuna_dnas.controller._config import ControllerConfig
 from optuna_dnas.controller._config import KLObjective
@@ -19,9 +22,6 @@ from optuna_dnas.controller._config import SemiSupervisedConfig
 from optuna_dnas.controller._config import TotalCorrelationObjective
 from optuna_dnas.controller._disentangled import DisentangledLatent
 from optuna_dnas.controller._semi_supervised import SemiSupervisedController
-from optuna_dnas.controller._torch_scope import flush_denormal
-from optuna_dnas.controller._torch_scope import resolve_device
-from optuna_dnas.controller._torch_scope import torch_scope
 from optuna_dnas.controller._training import pretrain
 from optuna_dnas.controller.predictors._ensemble import EnsembleConfig
 

@@ -12,13 +12,13 @@ import math
 import numpy as np
 import torch
 
+from optuna_dnas._torch_scope import private_generator
+from optuna_dnas._torch_scope import torch_scope
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.controller._config import positive_scale
 from optuna_dnas.controller._modules import EnsembleMLP
 from optuna_dnas.controller._modules import initialise
-from optuna_dnas.controller._torch_scope import private_generator
-from optuna_dnas.controller._torch_scope import torch_scope
 from optuna_dnas.controller.predictors._base import Predictor
 from optuna_dnas.controller.predictors._ensemble import EnsembleConfig
 

@@ -1,0 +1,26 @@
+"""Training cells from scratch. It needs torch, and is therefore not imported before it is used."""
+
+from optuna_dnas.objectives.training._config import TrainingConfig
+from optuna_dnas.objectives.training._data import TrainingData
+from optuna_dnas.objectives.training._network import CellNetwork
+from optuna_dnas.objectives.training._objective import CellTrainingObjective
+from optuna_dnas.objectives.training._trainer import Accuracies
+from optuna_dnas.objectives.training._trainer import DivergedError
+from optuna_dnas.objectives.training._trainer import InsufficientMemoryError
+from optuna_dnas.objectives.training._trainer import network_shape
+from optuna_dnas.objectives.training._trainer import train
+from optuna_dnas.objectives.training._trainer import TrainingResult
+
+
+__all__ = [
+    "Accuracies",
+    "CellNetwork",
+    "CellTrainingObjective",
+    "DivergedError",
+    "InsufficientMemoryError",
+    "network_shape",
+    "train",
+    "TrainingConfig",
+    "TrainingData",
+    "TrainingResult",
+]

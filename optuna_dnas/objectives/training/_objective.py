@@ -1,0 +1,144 @@
+"""The objective that trains a cell."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+import hashlib
+
+import optuna
+from optuna.trial import TrialState
+
+from optuna_dnas._torch_scope import resolve_device
+from optuna_dnas.objectives._cell_objective import CellObjective
+from optuna_dnas.objectives.training._config import TrainingConfig
+from optuna_dnas.objectives.training._data import TrainingData
+from optuna_dnas.objectives.training._trainer import DivergedError
+from optuna_dnas.objectives.training._trainer import InsufficientMemoryError
+from optuna_dnas.objectives.training._trainer import network_shape
+from optuna_dnas.objectives.training._trainer import train
+from optuna_dnas.search_space import ModelSpec
+from optuna_dnas.search_space import NASBench101Space
+
+
+_MEASURED = ("validation_accuracy", "test_accuracy", "train_accuracy", "training_time")
+_DIGEST_KEY = "training_digest"
+
+
+class CellTrainingObjective(CellObjective):
+    """What a cell achieves on your data, trained from scratch, and what it costs.
+
+    Every trial keeps, as user attributes: ``architecture`` (read it with ``ModelSpec.parse``),
+    ``architecture_hash``, ``flops`` (multiply-adds), ``params``, those of validation, test and
+    training accuracy and ``training_time`` (seconds) that are not optimised, and
+    ``training_digest``, which is equal for equal data, configuration, seed and metrics.
+
+    If the one thing to optimise is an accuracy, the trial is told the validation accuracy of every
+    epoch, and pruned if the study's pruner says so. A cell that is not valid is pruned with the
+    reason in ``invalid``; one whose training diverges or needs too much memory, with the reason in
+    ``failure``. Neither ends the study.
+
+    Args:
+        data: What to train on.
+        metrics: What to optimise: any of ``"validation_accuracy"``, ``"test_accuracy"``,
+            ``"train_accuracy"``, ``"training_time"`` (seconds), ``"flops"`` (multiply-adds),
+            ``"params"``.
+        config: How to train.
+        max_flops: The most multiply-adds allowed, recorded as the constraint ``max_flops``.
+        max_params: The most parameters allowed, recorded as the constraint ``max_params``.
+        seed: Decides initial weights and order of the images.
+        device: ``"cpu"``, ``"mps"``, or ``"cuda"`` with mixed precision.
+        n_threads: CPU threads. A process must not fork once it has trained on several.
+        reuse: Whether a cell is trained once only: an isomorphic one that the study has completed
+            with the same ``training_digest`` is answered from storage, and the trial names its
+            number in ``reused_from``.
+        max_vertices: Of a cell, input and output included.
+
+    Raises:
+        ValueError: An argument is not what it should be; the message names it.
+    """
+
+    def __init__(
+        self,
+        data: TrainingData,
+        *,
+        metrics: Sequence[str] = ("validation_accuracy",),
+        config: TrainingConfig | None = None,
+        max_flops: float | None = None,
+        max_params: float | None = None,
+        seed: int = 0,
+        device: str = "cpu",
+        n_threads: int = 1,
+        reuse: bool = True,
+        max_vertices: int = 7,
+    ) -> None:
+        config = config or TrainingConfig()
+        super().__init__(
+            NASBench101Space(max_vertices=max_vertices, network=network_shape(data, config)),
+            measured=_MEASURED,
+            metrics=metrics,
+            max_flops=max_flops,
+            max_params=max_params,
+        )
+        if config.stem_channels < max_vertices - 2:
+            raise ValueError(
+                f"`stem_channels` must be at least {max_vertices - 2} for cells of "
+                f"{max_vertices} vertices, but got {config.stem_channels}."
+            )
+        resolve_device(device)  # A study should not begin with what cannot work.
+        self._data, self._config = data, config
+        self._seed, self._device, self._n_threads = seed, device, n_threads
+        self._reuse = reuse
+        self._digest = hashlib.sha256(
+            f"{data.digest()} {config.digest_text()} {seed} {self._metrics}".encode()
+        ).hexdigest()[:16]
+
+    def _measure(self, spec: ModelSpec, trial: optuna.Trial | None) -> dict[str, float]:
+        if trial is None:
+            return self._train(spec, None)
+        trial.set_user_attr(_DIGEST_KEY, self._digest)
+        known = self._find_results(spec, trial) if self._reuse else None
+        if known is not None:
+            return known
+        try:
+            return self._train(spec, trial)
+        except (DivergedError, InsufficientMemoryError) as error:
+            trial.set_user_attr("failure", str(error))
+            message = str(error)
+        # Outside of the handler: the new error must not hold on to the old one's frames.
+        raise optuna.TrialPruned(message)
+
+    def _train(self, spec: ModelSpec, trial: optuna.Trial | None) -> dict[str, float]:
+        def report(epoch: int, accuracies: list[float]) -> None:
+            if trial is None or not self._is_prunable:
+                return
+            trial.report(accuracies[0], step=epoch)
+            # Asked at the end too, for the pruner's books; but what is done is not thrown away.
+            if trial.should_prune() and epoch < self._config.epochs:
+                raise optuna.TrialPruned(f"Pruned after epoch {epoch}.")
+
+        (result,) = train(
+            spec,
+            self._data,
+            self._config,
+            seeds=[self._seed],
+            device=self._device,
+            n_threads=self._n_threads,
+            on_epoch=report,
+        )
+        return asdict(result.final)
+
+    @property
+    def _is_prunable(self) -> bool:
+        """Optuna prunes only with one objective, and what is reported must be of its kind."""
+        return len(self._metrics) == 1 and self._metrics[0].endswith("_accuracy")
+
+    def _find_results(self, spec: ModelSpec, trial: optuna.Trial) -> dict[str, float] | None:
+        """The metrics of an isomorphic cell that the study has completed."""
+        wanted = {"architecture_hash": self.space.hash(spec), _DIGEST_KEY: self._digest}
+        complete = trial.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        for other in complete:
+            attrs = other.user_attrs
+            if all(attrs.get(key) == value for key, value in wanted.items()):
+                trial.set_user_attr("reused_from", attrs.get("reused_from", other.number))
+                known = attrs | dict(zip(self._metrics, other.values, strict=True))
+                return {name: known[name] for name in _MEASURED}
+        return None
