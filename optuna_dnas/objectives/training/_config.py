@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from optuna_dnas._checks import check_positive
+
 
 OPTIMIZERS = ("sgd", "rmsprop")
 
@@ -48,9 +50,8 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         if self.optimizer not in OPTIMIZERS:
             raise ValueError(f"`optimizer` must be of {OPTIMIZERS}, but got {self.optimizer!r}.")
-        for name in ("stem_channels", "n_stacks", "n_modules", "epochs", "validation_interval"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be positive, but got {getattr(self, name)}.")
+        check_positive(self, "stem_channels", "n_stacks", "n_modules")
+        check_positive(self, "epochs", "validation_interval")
         if self.batch_size < 2:
             raise ValueError(f"`batch_size` must be at least 2, but got {self.batch_size}.")
         if not 0 < self.learning_rate < math.inf:
