@@ -20,6 +20,8 @@ import json
 import multiprocessing
 import os
 from pathlib import Path
+import platform
+import re
 import threading
 import time
 from typing import Any
@@ -60,9 +62,17 @@ class Settings:
 
     def header(self) -> dict[str, Any]:
         """The first line."""
-        text = json.dumps({**asdict(self), "torch": torch.__version__})
+        text = json.dumps({**asdict(self), "torch": torch.__version__, "cpu": cpu_kind()})
         header: dict[str, Any] = json.loads(text)
         return header
+
+
+def cpu_kind() -> str:
+    """CPUs of one kind round alike."""
+    name, info = platform.processor(), Path("/proc/cpuinfo")
+    if info.exists():
+        name = dict(re.findall(r"(.+?)\s*: (.+)", info.read_text())).get("model name", name)
+    return f"{name} {torch.backends.cpu.get_cpu_capability()}".strip()
 
 
 def train_cell(text: str, settings: Settings, *, in_one_pass: bool = True) -> dict[str, Any]:
@@ -149,7 +159,7 @@ def read_lines(output: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 def statistics(lines: list[dict[str, Any]]) -> dict[str, float]:
     """Whether the task discriminates; accuracies are of the validation part at the end."""
     kept = [line for line in lines if "runs" in line]
-    final, halfway = (_accuracies(kept, stop, "validation") for stop in _STOPS)  # (N, S)
+    halfway, final = (_accuracies(kept, stop, "validation") for stop in _STOPS)  # (N, S)
     test = _accuracies(kept, "final", "test")
     n_seeds = final.shape[1]
     means, half = final.mean(axis=1), n_seeds // 2

@@ -10,16 +10,21 @@ import numpy as np
 import optuna
 from optuna.study import StudyDirection
 
+from optuna_dnas.objectives import DigitsCellObjective
 from optuna_dnas.objectives import NASBench101Objective
 from optuna_dnas.objectives import NASBench101Table
 from optuna_dnas.search_space import SearchSpace
 
 
 class Problem(abc.ABC):
-    """An objective with one value, and what is known about it."""
+    """An objective with one value, and what is known about it.
+
+    ``optimum`` is for reports: no sampler is told.
+    """
 
     direction = StudyDirection.MINIMIZE
     space: SearchSpace[Any] | None = None
+    optimum: float | None = None
 
     @abc.abstractmethod
     def __call__(self, trial: optuna.Trial) -> float:
@@ -30,17 +35,16 @@ class Problem(abc.ABC):
         return repr(sorted(trial.params.items()))
 
 
-class NASBench101(Problem):
-    """Mean accuracy after 108 epochs: chosen and reported by the same metric."""
+class CellProblem(Problem):
+    """The accuracy of cells of a table: chosen and reported by the same metric."""
 
     direction = StudyDirection.MAXIMIZE
 
-    def __init__(self, metric: str) -> None:
-        path = os.environ.get("OPTUNA_DNAS_NASBENCH101")
-        if path is None:
-            raise SystemExit("Set OPTUNA_DNAS_NASBENCH101 to a NASBench-101 TFRecord or store.")
-        self._objective = NASBench101Objective(NASBench101Table.open(path), metrics=[metric])
-        self.space = self._objective.space
+    def __init__(self, objective: DigitsCellObjective | NASBench101Objective) -> None:
+        self._objective = objective
+        self.space = objective.space
+        (metric,) = objective.metric_names
+        self.optimum = float(np.nanmax(objective.table.mean(metric)))
 
     def __call__(self, trial: optuna.Trial) -> float:
         value = self._objective(trial)
@@ -52,9 +56,18 @@ class NASBench101(Problem):
         return str(trial.user_attrs.get("architecture_hash"))
 
 
-class Hartmann6(Problem):
-    """The six-dimensional Hartmann function on [0, 1]^6; its minimum is -3.32237."""
+def _nasbench101(metric: str) -> Problem:
+    """Mean over the runs of 108 epochs."""
+    path = os.environ.get("OPTUNA_DNAS_NASBENCH101")
+    if path is None:
+        raise SystemExit("Set OPTUNA_DNAS_NASBENCH101 to a NASBench-101 TFRecord or store.")
+    return CellProblem(NASBench101Objective(NASBench101Table.open(path), metrics=[metric]))
 
+
+class Hartmann6(Problem):
+    """The six-dimensional Hartmann function on [0, 1]^6."""
+
+    optimum = -3.32237
     _ALPHA = np.array([1.0, 1.2, 3.0, 3.2])
     _A = np.array([
         [10, 3, 17, 3.5, 1.7, 8],
@@ -78,8 +91,10 @@ class Hartmann6(Problem):
 class Mixed(Problem):
     """Two floats (one logarithmic), an integer, a category, and a branch for one of them.
 
-    The minimum is 0, at rate 0.01, width 48, momentum 0.9 and the optimizer "sgd".
+    The minimum is at rate 0.01, width 48, momentum 0.9 and the optimizer "sgd".
     """
+
+    optimum = 0.0
 
     def __call__(self, trial: optuna.Trial) -> float:
         rate = trial.suggest_float("rate", 1e-5, 1.0, log=True)
@@ -92,8 +107,9 @@ class Mixed(Problem):
 
 
 PROBLEMS: dict[str, Callable[[], Problem]] = {
-    "nasbench101-test": lambda: NASBench101("test_accuracy"),
-    "nasbench101-validation": lambda: NASBench101("validation_accuracy"),
+    "nasbench101-test": lambda: _nasbench101("test_accuracy"),
+    "nasbench101-validation": lambda: _nasbench101("validation_accuracy"),
+    "digits": lambda: CellProblem(DigitsCellObjective(metrics=["validation_accuracy"])),
     "hartmann6": Hartmann6,
     "mixed": Mixed,
 }

@@ -1,12 +1,11 @@
 """Run searches: problem x sampler x seed -> one JSON line each.
 
 A run that the output file holds already is not repeated: stop it and start it again as you like.
+Every process has one thread, so that CPU times compare.
 
     python -m benchmarks.run --problem hartmann6 --sampler DNAS --sampler TPE --seeds 0:30
 """
 
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 import functools
 import itertools
 import json
@@ -25,6 +24,7 @@ from tqdm import tqdm
 from benchmarks.contenders import CONTENDERS
 from benchmarks.problems import Problem
 from benchmarks.problems import PROBLEMS
+from benchmarks.workers import map_unordered
 
 
 # A generic sampler that repeats itself gives up after so many proposals a query.
@@ -52,27 +52,36 @@ def main(
     """Run searches, one JSON line each."""
     first, last = map(int, seeds.split(":"))
     done = {(r["problem"], r["sampler"], r["seed"], r["queries"]) for r in read_runs(output)}
-    wanted = itertools.product(problems, samplers, range(first, last), [queries])
+    # All samplers take turns, so that a file compares them before it is complete.
+    wanted = [
+        (problem, sampler, seed, queries)
+        for problem, seed, sampler in itertools.product(problems, range(first, last), samplers)
+    ]
     missing = [run for run in wanted if run not in done]
     output.parent.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(jobs) as pool, output.open("a") as file:
-        for result in tqdm(pool.map(_run, missing), total=len(missing), unit="run"):
+    with output.open("a") as file:
+        file.truncate(len(_whole_lines(output)))
+        results = map_unordered(_run, missing, jobs)
+        for result in tqdm(results, total=len(missing), unit="run"):
             file.write(json.dumps(result) + "\n")
             file.flush()
 
 
-def read_runs(path: Path) -> Iterator[dict[str, Any]]:
-    """The finished runs of a file; a line that was cut by a kill is left out."""
-    if not path.exists():
-        return
-    for line in path.read_text().splitlines():
-        try:
-            yield json.loads(line)
-        except json.JSONDecodeError:
-            continue
+def read_runs(path: Path) -> list[dict[str, Any]]:
+    """The finished runs of a file."""
+    return [json.loads(line) for line in _whole_lines(path).splitlines()]
+
+
+def _whole_lines(path: Path) -> str:
+    """The text without a last line that a kill has cut, or that is being written."""
+    text = path.read_text() if path.exists() else ""
+    return text[: text.rfind("\n") + 1]
 
 
 def _run(run: tuple[str, str, int, int]) -> dict[str, Any]:
+    import torch  # Before the clock starts, and not where runs are only read.
+
+    torch.set_num_threads(1)
     problem_name, sampler_name, seed, n_queries = run
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -89,6 +98,7 @@ def _run(run: tuple[str, str, int, int]) -> dict[str, Any]:
         "seed": seed,
         "queries": n_queries,
         "direction": clock.problem.direction.name,
+        "optimum": clock.problem.optimum,
         "best": best,
         "invalid": len(study.trials) - n_valid,
         "repeated": n_valid - len(best),

@@ -14,12 +14,12 @@ from optuna_dnas.objectives import TrainingData
 def main(n_trials: int = 20) -> None:
     """Search the cells of up to 5 vertices on scikit-learn's digits."""
     objective = CellTrainingObjective(
-        TrainingData.digits(), config=TrainingConfig(epochs=8), max_vertices=5
+        TrainingData.digits(), config=TrainingConfig(epochs=20), max_vertices=5
     )
     study = optuna.create_study(
         directions=objective.directions,
         sampler=DNASSampler(space=objective.space, seed=0),
-        pruner=optuna.pruners.SuccessiveHalvingPruner(),
+        pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=5, reduction_factor=2),
     )
     study.optimize(objective, n_trials=n_trials, show_progress_bar=True)
     best = study.best_trial

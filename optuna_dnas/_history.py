@@ -4,10 +4,12 @@ This is where a study's trials become arrays, and where directions become signs.
 """
 
 from bisect import bisect_left
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 import math
 from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from optuna.distributions import BaseDistribution
@@ -22,6 +24,12 @@ from optuna_dnas.search_space import COST_NAMES
 from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.strategies import Observations
 from optuna_dnas.strategies import token_keys
+
+
+T = TypeVar("T")
+
+# Caches of so many studies are kept.
+_MAX_STUDIES = 16
 
 
 class FinishedTrials:
@@ -171,3 +179,12 @@ def _values(trial: FrozenTrial) -> list[float] | None:
 
 def _violation(trial: FrozenTrial) -> float:
     return sum(max(value, 0.0) for value in trial.constraints.values())
+
+
+def keep(cache: dict[Any, T], key: Any, make: Callable[[], T]) -> T:
+    """The value of a key, made when it is first asked for; the oldest ones are forgotten."""
+    if key not in cache:
+        while len(cache) >= _MAX_STUDIES:
+            del cache[next(iter(cache))]
+        cache[key] = make()
+    return cache[key]

@@ -5,49 +5,21 @@ Tensors name their dtype and device where they are created, and every draw comes
 process, where a concurrent thread would notice.
 """
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from contextlib import contextmanager
 from contextlib import nullcontext
+from functools import partial
 import threading
+from typing import TypeVar
 
 import torch
 
 
-class _ThreadLimit:
-    """Reference-counted `torch.set_num_threads`: overlapping scopes restore the user's number."""
+T = TypeVar("T")
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._n_active = 0
-        self._n_outside = 1
-        self._local = threading.local()
-
-    @contextmanager
-    def __call__(self, n_threads: int) -> Iterator[None]:
-        outer = getattr(self._local, "n_threads", None)  # None: not nested in this thread
-        self._enter(n_threads)
-        try:
-            yield
-        finally:
-            self._exit(outer)
-
-    def _enter(self, n_threads: int) -> None:
-        with self._lock:
-            if self._n_active == 0:
-                self._n_outside = torch.get_num_threads()
-            self._n_active += 1
-            self._local.n_threads = n_threads
-            torch.set_num_threads(n_threads)
-
-    def _exit(self, outer: int | None) -> None:
-        with self._lock:
-            self._n_active -= 1
-            self._local.n_threads = outer
-            torch.set_num_threads(self._n_outside if outer is None else outer)
-
-
-_limit_threads = _ThreadLimit()
+_threads_lock = threading.Lock()
 
 
 @contextmanager
@@ -64,7 +36,7 @@ def torch_scope(n_threads: int = 1, *, grad: bool = True) -> Iterator[None]:
         _default_device_cpu(),
         torch.inference_mode(False),
         torch.set_grad_enabled(grad),
-        torch.autocast("cpu", enabled=False),
+        _autocast_off(),
     ):
         yield
 
@@ -102,6 +74,46 @@ def resolve_device(device: str) -> torch.device:
     if int(index or 0) >= n_devices:
         raise ValueError(f"`device` is {device!r}, but PyTorch finds {n_devices} such devices.")
     return torch.device(device)
+
+
+@contextmanager
+def _limit_threads(n_threads: int) -> Iterator[None]:
+    outer = torch.get_num_threads()
+    if outer == n_threads:
+        yield
+        return
+    _set_own_n_threads(n_threads)
+    try:
+        yield
+    finally:
+        _set_own_n_threads(outer)
+
+
+def _set_own_n_threads(n_threads: int) -> None:
+    """`torch.set_num_threads` for the calling thread, and no other.
+
+    A thread takes the number that was set last, by anybody, when it first uses torch, and keeps
+    it. What is set for us must not become the number of a thread that the user starts meanwhile;
+    a new thread can put back what such threads get, without changing ours.
+    """
+    with _threads_lock:
+        of_new_threads = _in_new_thread(torch.get_num_threads)
+        torch.set_num_threads(n_threads)
+        _in_new_thread(partial(torch.set_num_threads, of_new_threads))
+
+
+def _in_new_thread(function: Callable[[], T]) -> T:
+    results: list[T] = []
+    thread = threading.Thread(target=lambda: results.append(function()))
+    thread.start()
+    thread.join()
+    return results[0]
+
+
+def _autocast_off() -> AbstractContextManager[object]:
+    """Leaving an autocast context empties a cache that all threads share: avoid entering one."""
+    is_off = not torch.is_autocast_enabled("cpu")
+    return nullcontext() if is_off else torch.autocast("cpu", enabled=False)
 
 
 def _default_device_cpu() -> AbstractContextManager[object]:

@@ -5,7 +5,6 @@ from dataclasses import field
 from dataclasses import replace
 
 from optuna_dnas.controller import ControllerConfig
-from optuna_dnas.controller import EnsembleConfig
 from optuna_dnas.controller import GaussianProcessConfig
 from optuna_dnas.controller import SemiSupervisedConfig
 from optuna_dnas.strategies import CostEdge
@@ -19,17 +18,18 @@ from optuna_dnas.strategies import WholeSpace
 def _declared_search() -> SearchConfig:
     return SearchConfig(
         n_startup_trials=16,
-        round_size=10,
+        round_size=5,
         from_queue=True,
-        n_candidates=2_000,
+        n_candidates=4_000,
         strategies=(
-            DenseRegions(share=0.45),
-            Neighbourhood(share=0.40),
+            DenseRegions(share=0.45, top_k=10),
+            Neighbourhood(share=0.40, top_k=16),
             WholeSpace(share=0.10),
             LatentGradient(share=0.05),
             CostEdge(share=0.20),
         ),
-        predictor=EnsembleConfig(),
+        # Two groups, code and descriptors, may differ more than the parameters of a flat space.
+        predictor=GaussianProcessConfig(relevance_deviation=1.5),
     )
 
 
@@ -55,14 +55,16 @@ class DNASConfig:
     Args:
         declared: The search of architectures with structure, on the disentangled latent.
         flat: The search of any other space, on the identity latent.
-        controller: The disentangled latent, and its pre-training without labels.
+        controller: The disentangled latent, and its pre-training without labels. `None` is
+            ``ControllerConfig()`` for a space whose weights ship with the package, and
+            ``ControllerConfig.quick(space.size)``, some seconds, for any other.
         semi_supervised: Train the whole controller with labels in every round (the paper);
             `None` keeps the pre-trained encoder and decoder, and fits predictors only.
     """
 
     declared: SearchConfig = field(default_factory=_declared_search)
     flat: SearchConfig = field(default_factory=_flat_search)
-    controller: ControllerConfig = field(default_factory=ControllerConfig)
+    controller: ControllerConfig | None = None
     semi_supervised: SemiSupervisedConfig | None = None
 
     @classmethod
@@ -77,6 +79,7 @@ class DNASConfig:
             _declared_search(),
             n_startup_trials=100,
             round_size=50,
+            n_candidates=2_000,
             strategies=(LatentGradient(share=1.0, top_k=100, cost_weight=1.0),),
             n_pseudo_labelled=10_000,
             pool_strategies=(
@@ -84,5 +87,6 @@ class DNASConfig:
                 WholeSpace(share=0.2),
             ),
             noise=0.0,
+            with_descriptors=False,
         )
         return cls(declared=declared, semi_supervised=SemiSupervisedConfig())

@@ -1,13 +1,11 @@
 """`DNASSampler`: the adapter between an Optuna study and the search."""
 
-from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import replace
 import threading
 from typing import Any
 from typing import NamedTuple
-from typing import TypeVar
 
 import numpy as np
 from optuna.distributions import BaseDistribution
@@ -17,6 +15,7 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState
 
 from optuna_dnas._history import History
+from optuna_dnas._history import keep
 from optuna_dnas._history import ParameterUnion
 from optuna_dnas._optuna_compat import fixed_params
 from optuna_dnas._optuna_compat import get_logger
@@ -28,6 +27,7 @@ from optuna_dnas._optuna_compat import study_key
 from optuna_dnas.config import DNASConfig
 from optuna_dnas.controller import Controller
 from optuna_dnas.controller import make_controller
+from optuna_dnas.controller import missing_weights
 from optuna_dnas.search_space import FlatSpace
 from optuna_dnas.search_space import recognize
 from optuna_dnas.search_space import SearchSpace
@@ -39,13 +39,8 @@ from optuna_dnas.strategies import Query
 
 _logger = get_logger(__name__)
 
-T = TypeVar("T")
-
 SOURCE_KEY = "dnas:source"
 PREDICTION_KEY = "dnas:prediction"
-
-# Caches of so many studies are kept.
-_MAX_STUDIES = 16
 
 
 class DNASSampler(BaseSampler):
@@ -252,7 +247,7 @@ class DNASSampler(BaseSampler):
             if not _includes(distributions, search_space):
                 distributions = dict(search_space)
         key = study_key(study), tuple(distributions.items())
-        return _keep(
+        return keep(
             self._searches,
             key,
             lambda: self._new_search(
@@ -269,17 +264,25 @@ class DNASSampler(BaseSampler):
             return make_controller(
                 space,
                 predictor=config.predictor,
+                with_descriptors=config.with_descriptors,
                 with_costs=any(s.needs_cost_predictor for s in config.strategies),
                 config=self._config.controller,
                 semi_supervised=self._config.semi_supervised,
                 device=self._device,
             )
 
-        history = History(space, study.directions)
-        return _StudySearch(space, history, LatentSearch(space, controller, config))
+        core = LatentSearch(space, controller, config)
+        path = missing_weights(space, self._config.controller)
+        if path is not None and self._config.semi_supervised is None:
+            _logger.info(
+                f"The autoencoder of {type(space).__name__} is trained once, while the first "
+                f"trials run, and kept in {path.parent}."
+            )
+            core.prepare()
+        return _StudySearch(space, History(space, study.directions), core)
 
     def _known_parameters(self, study: Study) -> dict[str, BaseDistribution]:
-        union = _keep(self._unions, study_key(study), ParameterUnion)
+        union = keep(self._unions, study_key(study), ParameterUnion)
         return union.update(get_trials(study, use_cache=True))
 
     def _complete(
@@ -327,15 +330,6 @@ def _includes(
     distributions: Mapping[str, BaseDistribution], asked: Mapping[str, BaseDistribution]
 ) -> bool:
     return all(distributions.get(name) == d for name, d in asked.items())
-
-
-def _keep(cache: dict[Any, T], key: Any, make: Callable[[], T]) -> T:
-    """The value of a key, made when it is first asked for; the oldest ones are forgotten."""
-    if key not in cache:
-        while len(cache) >= _MAX_STUDIES:
-            del cache[next(iter(cache))]
-        cache[key] = make()
-    return cache[key]
 
 
 def _fresh_entropy() -> int:

@@ -7,6 +7,8 @@ import optuna
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState
 
+from optuna_dnas.cli._benchmarks import Benchmark
+from optuna_dnas.cli._ground_truth import GroundTruth
 from optuna_dnas.sampler import SOURCE_KEY
 from optuna_dnas.search_space import ModelSpec
 from optuna_dnas.search_space import NASBench101Space
@@ -15,16 +17,17 @@ from optuna_dnas.search_space import NASBench101Space
 _MAX_PARETO_ROWS = 12
 
 
-def report(study: optuna.Study, space: NASBench101Space, storage: str) -> str:
+def report(
+    study: optuna.Study, benchmark: Benchmark, truth: GroundTruth | None, storage: str
+) -> str:
     """The best architecture, or the Pareto front; where trials came from; where the study is."""
     trials = study.get_trials(deepcopy=False)
-    n_evaluated = sum(t.state == TrialState.COMPLETE for t in trials)
-    parts = ["", _best(study, space), _sources(trials)]
-    parts.append(f"{n_evaluated} architectures evaluated, study {study.study_name!r} in {storage}")
+    parts = ["", _best(study, benchmark.objective.space, truth), _sources(trials)]
+    parts.append(f"{_counts(trials)}, study {study.study_name!r} in {storage}")
     return "\n\n".join(parts).lstrip("\n")
 
 
-def _best(study: optuna.Study, space: NASBench101Space) -> str:
+def _best(study: optuna.Study, space: NASBench101Space, truth: GroundTruth | None) -> str:
     names = study.metric_names or [f"value {k}" for k in range(len(study.directions))]
     try:
         best = study.best_trials
@@ -33,7 +36,11 @@ def _best(study: optuna.Study, space: NASBench101Space) -> str:
     if not best:
         return "No architecture that is within the limits has been evaluated."
     if len(names) == 1:
-        return _architecture(best[0], space, names)
+        return _architecture(best[0], space, names[0], truth)
+    return _front(best, names, truth)
+
+
+def _front(best: Sequence[FrozenTrial], names: Sequence[str], truth: GroundTruth | None) -> str:
     lines = ["Pareto front: " + ", ".join(names)]
     ordered = sorted(best, key=lambda t: t.values)
     for trial in ordered[:_MAX_PARETO_ROWS]:
@@ -41,29 +48,45 @@ def _best(study: optuna.Study, space: NASBench101Space) -> str:
         lines.append(f"{values}  trial {trial.number}  {trial.user_attrs['architecture_hash']}")
     if len(ordered) > _MAX_PARETO_ROWS:
         lines.append(f"and {len(ordered) - _MAX_PARETO_ROWS} more")
+    if truth is not None:
+        share = truth.front_share(_spec(trial) for trial in best)
+        lines.append(
+            f"{share.n_on_front} of these {share.n_cells} cells are on the true Pareto front, "
+            f"which has {share.n_front}."
+        )
     return "\n".join(lines)
 
 
-def _architecture(trial: FrozenTrial, space: NASBench101Space, names: Sequence[str]) -> str:
-    spec = ModelSpec.parse(trial.user_attrs["architecture"])
-    lines = [f"Best architecture: trial {trial.number}", space.draw(spec), ""]
-    metrics = dict(zip(names, trial.values, strict=True))
+def _architecture(
+    trial: FrozenTrial, space: NASBench101Space, metric: str, truth: GroundTruth | None
+) -> str:
+    spec = _spec(trial)
     # The study's metric comes first, then what the objective kept beside it.
+    metrics = {metric: trial.values[0]}
     for name in ("validation_accuracy", "test_accuracy", "train_accuracy", "training_time"):
         if name in trial.user_attrs:
             metrics[name] = trial.user_attrs[name]
-    lines += [f"{name:<20} {_format(name, value)}" for name, value in metrics.items()]
+    rows = {name: _format(name, value) for name, value in metrics.items()}
+    if truth is not None:
+        standing = truth.standing(spec)
+        rows["rank"] = f"{standing.rank:,} of {standing.n_cells:,}"
+        rows["regret"] = _format(metric, standing.regret).replace("%", "percentage points")
     cost = space.cost(spec)
-    lines += [
-        f"{'multiply-adds':<20} {cost.flops:,}",
-        f"{'parameters':<20} {cost.params:,}",
-        f"{'hash':<20} {spec.hash()}",
-    ]
-    return "\n".join(lines)
+    rows |= {"multiply-adds": f"{cost.flops:,}", "parameters": f"{cost.params:,}"}
+    rows["hash"] = spec.hash()
+    lines = [f"Best architecture: trial {trial.number}", space.draw(spec), ""]
+    return "\n".join(lines + [f"{name:<20} {text}" for name, text in rows.items()])
+
+
+def _spec(trial: FrozenTrial) -> ModelSpec:
+    return ModelSpec.parse(trial.user_attrs["architecture"])
 
 
 def _format(name: str, value: float) -> str:
-    return f"{100 * value:.3f} %" if name.endswith("accuracy") else f"{value:,.0f}"
+    if name.endswith("accuracy"):
+        return f"{100 * value:.3f} %"
+    unit = " s" if name == "training_time" else ""
+    return (f"{value:.3g}" if 0 < value < 100 else f"{value:,.0f}") + unit
 
 
 def _sources(trials: Sequence[FrozenTrial]) -> str:
@@ -71,3 +94,10 @@ def _sources(trials: Sequence[FrozenTrial]) -> str:
     n = sum(counts.values())
     shares = ", ".join(f"{s} {k} ({100 * k / n:.0f} %)" for s, k in counts.most_common())
     return f"Trials by source: {shares}"
+
+
+def _counts(trials: Sequence[FrozenTrial]) -> str:
+    counts = Counter(t.state for t in trials)
+    text = f"{counts[TrialState.COMPLETE]} architectures evaluated"
+    n_pruned = counts[TrialState.PRUNED]
+    return f"{text}, {n_pruned} pruned" if n_pruned else text

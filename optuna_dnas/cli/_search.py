@@ -1,7 +1,7 @@
 """``optuna-dnas search``."""
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 import warnings
 
 import click
@@ -10,10 +10,15 @@ from optuna.exceptions import ExperimentalWarning
 from tqdm import tqdm
 
 from optuna_dnas import DNASSampler
+from optuna_dnas.cli._benchmarks import Benchmark
+from optuna_dnas.cli._benchmarks import BENCHMARKS
+from optuna_dnas.cli._benchmarks import Goal
+from optuna_dnas.cli._benchmarks import N_TRIALS
+from optuna_dnas.cli._benchmarks import open_benchmark
 from optuna_dnas.cli._errors import clear_errors
+from optuna_dnas.cli._ground_truth import GroundTruth
+from optuna_dnas.cli._next import next_steps
 from optuna_dnas.cli._report import report
-from optuna_dnas.objectives import NASBench101Objective
-from optuna_dnas.objectives import NASBench101Table
 
 
 _METRICS = (
@@ -25,11 +30,28 @@ _METRICS = (
     "params",
 )
 _POSITIVE = click.FloatRange(min=0, min_open=True)
+_SEARCH_KEY = "dnas:search"
 
 
 @click.command()
-@click.argument("table", type=click.Path(path_type=Path), envvar="OPTUNA_DNAS_NASBENCH101")
-@click.option("--trials", type=click.IntRange(min=1), default=150, help="How many to add.")
+@click.argument("table", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--benchmark",
+    "benchmark_name",
+    type=click.Choice(BENCHMARKS),
+    show_default="digits, or nasbench101 if there is a TABLE",
+    help="Which cells to search.",
+)
+@click.option("--train", is_flag=True, help="Train the digits' cells instead of looking them up.")
+@click.option(
+    "--trials",
+    "n_trials",
+    type=click.IntRange(min=1),
+    show_default="{digits}; nasbench101: {nasbench101}; with --train: {digits-trained}".format(
+        **N_TRIALS
+    ),
+    help="How many to add.",
+)
 @click.option("--seed", type=click.IntRange(min=0), help="For the same search again.")
 @click.option(
     "--metric",
@@ -42,46 +64,67 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 @click.option("--max-flops", type=_POSITIVE, help="Limit of multiply-adds.")
 @click.option("--max-params", type=_POSITIVE, help="Limit of parameters.")
 @click.option("--storage", default="sqlite:///optuna-dnas.db", help="Where the study is kept.")
-@click.option("--study-name", default="nasbench101", help="Its name there.")
-@click.option("--device", default="cpu", help="Where the controller runs: cpu, cuda, mps.")
+@click.option("--study-name", show_default=", ".join(N_TRIALS), help="Its name there.")
+@click.option(
+    "--device",
+    default="cpu",
+    help="Where the controller runs, and the networks of --train: cpu, cuda, mps.",
+)
+@click.pass_context
 @clear_errors
 def search(
-    table: Path,
-    trials: int,
+    context: click.Context,
+    table: Path | None,
+    benchmark_name: str | None,
+    train: bool,
+    n_trials: int | None,
     seed: int | None,
-    metrics: Sequence[str],
+    metrics: tuple[str, ...],
     max_flops: float | None,
     max_params: float | None,
     storage: str,
-    study_name: str,
+    study_name: str | None,
     device: str,
 ) -> None:
-    """Search NASBench-101 for the best cell.
+    """Search for the best cell of a neural network.
 
-    TABLE is nasbench_only108.tfrecord or nasbench_full.tfrecord, which are converted once into a
-    store, or that store. The environment variable OPTUNA_DNAS_NASBENCH101 names it as well.
+    Without arguments: of the 2,532 cells of at most 5 vertices, each trained 3 times on
+    scikit-learn's digits. The results come with the package.
+
+    TABLE is for NASBench-101: nasbench_only108.tfrecord or nasbench_full.tfrecord, which are
+    converted once into a store, or that store. With --benchmark nasbench101, the environment
+    variable OPTUNA_DNAS_NASBENCH101 names it as well.
+
     Running the command again continues the study.
     """
-    objective = NASBench101Objective(
-        NASBench101Table.open(table, progress=True),
-        metrics=metrics,
-        max_flops=max_flops,
-        max_params=max_params,
-    )
-    sampler = DNASSampler(space=objective.space, seed=seed, device=device)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = _open_study(objective, sampler, storage, study_name)
-    _optimize(study, objective, trials)
-    click.echo(report(study, objective.space, storage))
+    goal = Goal(metrics=metrics, max_flops=max_flops, max_params=max_params)
+    _check_device(device)
+    benchmark = open_benchmark(benchmark_name, table, goal, train=train, device=device)
+    sampler = DNASSampler(space=benchmark.objective.space, seed=seed, device=device)
+    study = _open_study(benchmark, goal, sampler, storage, study_name or benchmark.name)
+    click.echo(benchmark.description)
+    _optimize(study, benchmark, n_trials or N_TRIALS[benchmark.name])
+    click.echo(report(study, benchmark, GroundTruth.of(benchmark, goal), storage))
+    click.echo(f"\n{next_steps(context, goal, storage, study.study_name)}")
+
+
+def _check_device(device: str) -> None:
+    """Before anything else: a controller that cannot run would leave the search to chance."""
+    from optuna_dnas._torch_scope import resolve_device
+
+    resolve_device(device)
 
 
 def _open_study(
-    objective: NASBench101Objective, sampler: DNASSampler, storage: str, name: str
+    benchmark: Benchmark, goal: Goal, sampler: DNASSampler, storage: str, name: str
 ) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    objective = benchmark.objective
     study = optuna.create_study(
         storage=storage,
         study_name=name,
         sampler=sampler,
+        pruner=benchmark.pruner,
         directions=objective.directions,
         load_if_exists=True,
     )
@@ -95,10 +138,28 @@ def _open_study(
             f"The study {name!r} optimises {', '.join(known)}, not "
             f"{', '.join(objective.metric_names)}. Choose another --study-name."
         )
+    _check_same_search(study, {"benchmark": benchmark.name} | goal.limits)
     return study
 
 
-def _optimize(study: optuna.Study, objective: NASBench101Objective, n_trials: int) -> None:
+def _check_same_search(study: optuna.Study, search: dict[str, Any]) -> None:
+    """Trials of other cells, or with other limits, cannot be compared."""
+    known = study.user_attrs.get(_SEARCH_KEY)
+    if known is None:
+        study.set_user_attr(_SEARCH_KEY, search)
+    elif known != search:
+        raise ValueError(
+            f"The study {study.study_name!r} is about {_describe(known)}, not about "
+            f"{_describe(search)}. Choose another --study-name."
+        )
+
+
+def _describe(search: dict[str, Any]) -> str:
+    limits = [f"max {name} {search[name]:,g}" for name in ("flops", "params") if name in search]
+    return ", ".join([search["benchmark"], *limits])
+
+
+def _optimize(study: optuna.Study, benchmark: Benchmark, n_trials: int) -> None:
     with tqdm(total=n_trials, unit="trial", desc=study.study_name) as bar:
 
         def show(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
@@ -106,7 +167,7 @@ def _optimize(study: optuna.Study, objective: NASBench101Objective, n_trials: in
             bar.update()
 
         try:
-            study.optimize(objective, n_trials=n_trials, callbacks=[show])
+            study.optimize(benchmark.objective, n_trials=n_trials, callbacks=[show])
         except KeyboardInterrupt:
             bar.close()
             click.echo("Interrupted. Run the command again to go on.", err=True)

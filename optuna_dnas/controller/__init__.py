@@ -12,10 +12,13 @@ from optuna_dnas.controller._controller import FittedController
 from optuna_dnas.controller._controller import FrozenController
 from optuna_dnas.controller._controller import Labelled
 from optuna_dnas.controller._factory import make_controller
+from optuna_dnas.controller._features import Features
 from optuna_dnas.controller._identity import IdentityLatent
 from optuna_dnas.controller._latent import Latent
+from optuna_dnas.controller._weights import missing_weights
 from optuna_dnas.controller.predictors import average_ranks
 from optuna_dnas.controller.predictors import EnsembleConfig
+from optuna_dnas.controller.predictors import FeatureLayout
 from optuna_dnas.controller.predictors import GaussianProcessConfig
 from optuna_dnas.controller.predictors import Predictor
 from optuna_dnas.controller.predictors import PredictorConfig
@@ -29,6 +32,8 @@ __all__ = [
     "Controller",
     "ControllerConfig",
     "EnsembleConfig",
+    "Features",
+    "FeatureLayout",
     "FittedController",
     "FrozenController",
     "GaussianProcessConfig",
@@ -44,5 +49,6 @@ __all__ = [
     "TotalCorrelationObjective",
     "average_ranks",
     "make_controller",
+    "missing_weights",
     "replace_infinite",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import abc
 from dataclasses import dataclass
 from dataclasses import field
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -125,8 +126,8 @@ class TotalCorrelationObjective(AutoencoderObjective):
 class ControllerConfig:
     """The LSTM autoencoder and its label-free pre-training.
 
-    ``n_steps`` trades seconds for reconstruction: 1,000 steps on 6,000 cells suffice for a
-    search, the default is for a latent space that people look at.
+    ``n_steps`` trades seconds for reconstruction. The default is thorough, for a latent space
+    that people look at; `quick` suffices for a search.
 
     Args:
         latent_dim: D.
@@ -156,6 +157,17 @@ class ControllerConfig:
         check_positive(self, "latent_dim", "hidden_dim", "step_dim", "n_cells", "n_steps")
         check_positive(self, "batch_size", "learning_rate", "gradient_clip")
         check_share(self, "warmup")
+
+    @classmethod
+    def quick(cls, space_size: float) -> ControllerConfig:
+        """Enough for a search, within seconds, of a latent space that nobody looks at.
+
+        Args:
+            space_size: Architectures of the space; may be infinite. The fewer there are, the
+                sooner they are learned.
+        """
+        n_steps = round(min(1_000, 80 * math.log(max(space_size, 4))))
+        return cls(objective=KLObjective(), n_cells=6_000, n_steps=n_steps, learning_rate=6e-3)
 
 
 @dataclass(frozen=True, kw_only=True)

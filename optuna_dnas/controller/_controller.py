@@ -1,6 +1,6 @@
 """A latent space with the predictors that live on it.
 
-N: architectures, T: tokens, M: objectives, K: costs.
+N: architectures, T: tokens, D: latent dimensions, M: objectives, K: costs.
 """
 
 import abc
@@ -11,6 +11,7 @@ import numpy as np
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import TokenArray
+from optuna_dnas.controller._features import Features
 from optuna_dnas.controller._latent import Latent
 from optuna_dnas.controller.predictors import Predictor
 from optuna_dnas.controller.predictors import PredictorConfig
@@ -29,19 +30,37 @@ class FittedController:
     """What one fit leaves for the strategies.
 
     Args:
-        latent: Encoder and decoder.
+        features: The latent, and what predictors see beside the code.
         objectives: P_a of the paper, one output an objective, minimised.
         costs: P_f; `None` where the space knows no cost, or nothing asks for it.
     """
 
-    latent: Latent
+    features: Features
     objectives: Predictor
     costs: Predictor | None
 
+    @property
+    def latent(self) -> Latent:
+        """Encoder and decoder."""
+        return self.features.latent
+
     def condition(self, data: Labelled) -> "FittedController":
         """Take in data that came after the fit, where the predictors can."""
-        objectives = self.objectives.condition(self.latent.encode(data.tokens), data.values)
-        return FittedController(self.latent, objectives, self.costs)
+        objectives = self.objectives.condition(self.features(data.tokens), data.values)
+        return FittedController(self.features, objectives, self.costs)
+
+    def objective_slopes(self, codes: FloatArray) -> FloatArray:
+        """(N, D) codes -> (N, M, D) derivative of the predicted objectives."""
+        return self._slopes(self.objectives, codes)
+
+    def cost_slopes(self, codes: FloatArray) -> FloatArray | None:
+        """(N, D) codes -> (N, K, D) derivative of the predicted costs."""
+        return None if self.costs is None else self._slopes(self.costs, codes)
+
+    def _slopes(self, predictor: Predictor, codes: FloatArray) -> FloatArray:
+        slopes = predictor.gradient(self.features.of_codes(codes))
+        # What a code decodes to changes in jumps: descriptors have no slope.
+        return slopes[:, :, : codes.shape[1]]
 
 
 class Controller(abc.ABC):
@@ -69,15 +88,15 @@ class FrozenController(Controller):
     """Encoder and decoder stay as they were pre-trained; only the predictors are fitted.
 
     Args:
-        latent: The latent.
+        features: The latent, and what predictors see beside the code.
         predictor: How predictors are fitted.
         with_costs: Whether to fit a predictor of the costs, too.
     """
 
     def __init__(
-        self, latent: Latent, predictor: PredictorConfig, *, with_costs: bool = False
+        self, features: Features, predictor: PredictorConfig, *, with_costs: bool = False
     ) -> None:
-        self._latent, self._predictor, self._with_costs = latent, predictor, with_costs
+        self._features, self._predictor, self._with_costs = features, predictor, with_costs
 
     def fit(
         self,
@@ -87,20 +106,14 @@ class FrozenController(Controller):
         pseudo: Labelled | None = None,
         start: FittedController | None = None,
     ) -> FittedController:
-        codes = self._latent.encode(observed.tokens)
-        objectives = self._fit_predictor(codes, observed.values, rng)
+        features = self._features(observed.tokens)
+        objectives = self._fit_predictor(features, observed.values, rng)
         costs = None
         if self._with_costs and observed.costs is not None:
-            costs = self._fit_predictor(codes, observed.costs, rng)
-        return FittedController(self._latent, objectives, costs)
+            costs = self._fit_predictor(features, observed.costs, rng)
+        return FittedController(self._features, objectives, costs)
 
     def _fit_predictor(
-        self, codes: FloatArray, values: FloatArray, rng: np.random.Generator
+        self, features: FloatArray, values: FloatArray, rng: np.random.Generator
     ) -> Predictor:
-        return self._predictor.fit(
-            codes,
-            values,
-            is_categorical=self._latent.is_categorical,
-            typical_distance=self._latent.typical_distance,
-            rng=rng,
-        )
+        return self._predictor.fit(features, values, layout=self._features.layout, rng=rng)

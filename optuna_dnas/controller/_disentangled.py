@@ -38,6 +38,7 @@ from optuna_dnas.controller._training import build_autoencoder
 from optuna_dnas.controller._training import check_tokens
 from optuna_dnas.controller._training import pretrain
 from optuna_dnas.controller._training import Progress
+from optuna_dnas.controller._weights import fingerprint
 from optuna_dnas.encoding import Vocabulary
 from optuna_dnas.exceptions import CorruptFileError
 
@@ -177,6 +178,11 @@ class DisentangledLatent(Latent):
         return np.full(self.config.latent_dim, 2.0)
 
     @property
+    def relevance_group(self) -> IntArray:
+        """(D,) one group: a relevance for each dimension would need more labels than there are."""
+        return np.zeros(self.config.latent_dim, dtype=np.int64)
+
+    @property
     def half_width(self) -> FloatArray:
         """(D,) in standard deviations of a code."""
         return np.full(self.config.latent_dim, _HALF_WIDTH)
@@ -272,11 +278,6 @@ class DisentangledLatent(Latent):
             raise ValueError(f"Codes must be {expected}, but got shape {codes.shape}.")
         if not np.isfinite(codes).all():
             raise ValueError("Codes must be finite.")
-
-
-def fingerprint(vocabulary: Vocabulary, config: ControllerConfig) -> str:
-    """A hexadecimal name of everything that weights depend on, apart from data and seed."""
-    return hashlib.sha256(repr((vocabulary.tokens, config)).encode()).hexdigest()
 
 
 def _autoencoder_of(

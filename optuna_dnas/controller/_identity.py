@@ -4,6 +4,7 @@ import numpy as np
 
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
+from optuna_dnas._typing import IntArray
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller._latent import Latent
 from optuna_dnas.search_space import FlatSpace
@@ -35,6 +36,11 @@ class IdentityLatent(Latent):
     @property
     def typical_distance(self) -> FloatArray:
         return np.where(self._is_categorical, 1 / 2, 1 / 6)
+
+    @property
+    def relevance_group(self) -> IntArray:
+        """(D,) every parameter is as relevant as it turns out to be."""
+        return np.arange(len(self._is_categorical))
 
     @property
     def half_width(self) -> FloatArray:

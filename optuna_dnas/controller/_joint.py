@@ -8,6 +8,7 @@ from optuna_dnas.controller._controller import Controller
 from optuna_dnas.controller._controller import FittedController
 from optuna_dnas.controller._controller import Labelled
 from optuna_dnas.controller._disentangled import DisentangledLatent
+from optuna_dnas.controller._features import Features
 from optuna_dnas.controller._semi_supervised import JointFit
 from optuna_dnas.controller._semi_supervised import Regression
 from optuna_dnas.controller._semi_supervised import SemiSupervisedController
@@ -59,7 +60,7 @@ class JointController(Controller):
             seed=int(rng.integers(2**63)),
             **labels,
         )
-        return FittedController(fit.latent, fit.objectives, fit.cost)
+        return FittedController(Features(fit.latent), fit.objectives, fit.cost)
 
 
 def _to_joint_fit(fitted: FittedController) -> JointFit:

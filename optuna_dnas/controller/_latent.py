@@ -6,6 +6,7 @@ import numpy as np
 
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
+from optuna_dnas._typing import IntArray
 from optuna_dnas._typing import TokenArray
 
 
@@ -24,6 +25,11 @@ class Latent(abc.ABC):
     @abc.abstractmethod
     def typical_distance(self) -> FloatArray:
         """(D,) expected distance of two random codes: squared, or 0 or 1 between categories."""
+
+    @property
+    @abc.abstractmethod
+    def relevance_group(self) -> IntArray:
+        """(D,) dimensions of one group are equally relevant; groups count from 0, without gaps."""
 
     @property
     @abc.abstractmethod

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from optuna_dnas._background import stop_if_process_ends
 from optuna_dnas._torch_scope import flush_denormal
 from optuna_dnas._torch_scope import private_generator
 from optuna_dnas._torch_scope import resolve_device
@@ -169,6 +170,7 @@ def _train(
     )
     batches = epoch_batches(len(data), config.batch_size, generator, device)
     for step, batch in zip(range(1, n_steps + 1), batches, strict=False):
+        stop_if_process_ends()
         noise = standard_normal(len(batch), config.latent_dim, generator, device)
         logits, mean, log_variance, z = model(data.features[batch], noise)
         penalty = config.objective.penalty(mean, log_variance, z, step / n_steps)

@@ -4,8 +4,10 @@ import importlib
 from typing import Any
 from typing import TYPE_CHECKING
 
+from optuna_dnas.objectives._cell_table import Metrics
+from optuna_dnas.objectives._digits_objective import DigitsCellObjective
+from optuna_dnas.objectives._digits_table import DigitsTable
 from optuna_dnas.objectives._nasbench101_objective import NASBench101Objective
-from optuna_dnas.objectives._nasbench101_table import Metrics
 from optuna_dnas.objectives._nasbench101_table import NASBench101Table
 
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CellTrainingObjective",
+    "DigitsCellObjective",
+    "DigitsTable",
     "Metrics",
     "NASBench101Objective",
     "NASBench101Table",

@@ -81,13 +81,12 @@ class CellObjective(abc.ABC):
         """
         try:
             spec = self.space.suggest(trial)
-            self._admit(spec)
+            cost = self.space.cost(spec)
+            self._describe(trial, spec, cost)
+            results = self._measure(spec, trial) | asdict(cost)
         except OutOfDomainError as error:
             trial.set_user_attr("invalid", str(error))
             raise optuna.TrialPruned(str(error)) from None
-        cost = self.space.cost(spec)
-        self._describe(trial, spec, cost)
-        results = self._measure(spec, trial) | asdict(cost)
         for name in self._measured:
             if name not in self._metrics:
                 trial.set_user_attr(name, results[name])
@@ -97,22 +96,22 @@ class CellObjective(abc.ABC):
         """The values of a set of parameters, without a trial.
 
         Raises:
-            OutOfDomainError: The parameters do not make a valid cell.
+            OutOfDomainError: The parameters do not make a cell that can be measured.
         """
         spec = self.space.params_to_architecture(params)
-        self._admit(spec)
         return self._values(self._measure(spec, None) | asdict(self.space.cost(spec)))
 
     def evaluate_constraints(self, params: Mapping[str, Any]) -> dict[str, float]:
         """By how much each limit is exceeded; feasible where that is not positive."""
         return self._excesses(self.space.cost(self.space.params_to_architecture(params)))
 
-    def _admit(self, spec: ModelSpec) -> None:  # noqa: B027 - most admit every cell
-        """Raise `OutOfDomainError` for a cell that cannot be measured."""
-
     @abc.abstractmethod
     def _measure(self, spec: ModelSpec, trial: optuna.Trial | None) -> dict[str, float]:
-        """The metrics of a cell by name; may report to the trial, and be pruned."""
+        """The metrics of a cell by name; may report to the trial, and be pruned.
+
+        Raises:
+            OutOfDomainError: The cell cannot be measured.
+        """
 
     def _describe(self, trial: BaseTrial, spec: ModelSpec, cost: Cost) -> None:
         """Before it is measured, so that a trial that ends early says which cell it was."""

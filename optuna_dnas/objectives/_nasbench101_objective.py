@@ -1,7 +1,6 @@
 """The objective that queries NASBench-101."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import optuna
 
@@ -55,21 +54,12 @@ class NASBench101Objective(CellObjective):
                 raise ValueError(f"The table was opened without the metric {name!r}.")
         if epochs not in table.epochs:
             raise ValueError(f"`epochs` must be one of {table.epochs}, but got {epochs}.")
-        self._table = table
+        self.table = table
         self._epochs, self._repeat, self._stop = epochs, repeat, stop
 
-    def _admit(self, spec: ModelSpec) -> None:
-        self._query(spec)
-
     def _measure(self, spec: ModelSpec, trial: optuna.Trial | None) -> dict[str, float]:
-        return self._query(spec)
-
-    def _query(self, spec: ModelSpec) -> dict[str, float]:
-        metrics = self._table.query(
-            spec, epochs=self._epochs, repeat=self._repeat, stop=self._stop
-        )
-        results: dict[str, float] = asdict(metrics)
         # The published parameters belong to the cell as the authors wrote it down; in another
         # vertex order it may have a few more or fewer. What counts is the cell as proposed.
-        del results["trainable_parameters"]
-        return results
+        return self.table.query(
+            spec, epochs=self._epochs, repeat=self._repeat, stop=self._stop
+        ).by_name()

@@ -8,34 +8,18 @@ text of an (n, n) matrix, row by row; ``metrics`` is a ``ModelMetrics`` message 
 import binascii
 from collections.abc import Iterator
 from functools import lru_cache
-import itertools
 import json
 import math
 import struct
 from typing import Any
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
+from optuna_dnas.objectives._stored_cell import CELL_STRUCT
+from optuna_dnas.objectives._stored_cell import edge_bit
+from optuna_dnas.objectives._stored_cell import MAX_VERTICES
+from optuna_dnas.objectives._stored_cell import OPS
+from optuna_dnas.objectives._stored_cell import ops_to_bytes
 
-
-METRIC_NAMES = ("training_time", "train_accuracy", "validation_accuracy", "test_accuracy")
-STOPS = ("halfway", "final")
-OPS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
-"""An op is stored as its index here: the order is part of the format."""
-
-CELL_DTYPE = np.dtype(
-    [
-        ("hash", "u1", 16),
-        ("n_vertices", "u1"),
-        ("adjacency", "<u4"),  # edge i -> j, i < j, is bit i + j (j - 1) / 2
-        ("ops", "u1", 5),  # of the interior vertices; 255: there is no such vertex
-        ("trainable_parameters", "<i4"),
-    ]
-)
-
-_MAX_VERTICES = 7
-_CELL = struct.Struct("<16sBI5si")  # `CELL_DTYPE`
 
 # Tags of the messages: field number * 8 + wire type (0 varint, 1 eight bytes, 2 with a length).
 _EVALUATION, _TRAINABLE_PARAMETERS = 0x0A, 0x10
@@ -72,34 +56,19 @@ def parse_record(data: bytes) -> Record:
     # The official writer breaks base64 into lines.
     message = binascii.a2b_base64(metrics.replace("\n", ""), strict_mode=True)
     parameters, values = _parse_metrics(message)
-    return Record(_CELL.pack(digest, n_vertices, bits, ops, parameters), epochs, values)
-
-
-def cell_to_graph(
-    cell: np.void,  # of `CELL_DTYPE`
-) -> tuple[npt.NDArray[np.int8], list[str]]:
-    """The (n, n) adjacency and the n labels."""
-    n, bits = int(cell["n_vertices"]), int(cell["adjacency"])
-    matrix = np.zeros((n, n), dtype=np.int8)
-    for i, j in itertools.combinations(range(n), 2):
-        matrix[i, j] = bits >> _edge_bit(i, j) & 1
-    return matrix, ["input", *(OPS[op] for op in cell["ops"][: n - 2]), "output"]
-
-
-def _edge_bit(i: int, j: int) -> int:
-    return i + j * (j - 1) // 2
+    return Record(CELL_STRUCT.pack(digest, n_vertices, bits, ops, parameters), epochs, values)
 
 
 @lru_cache(maxsize=1 << 16)
 def _parse_adjacency(text: str) -> tuple[int, int]:
     """Row-major (n, n) of 0 and 1 -> n, and the bits of `CELL_DTYPE`."""
     n = math.isqrt(len(text))
-    if n * n != len(text) or not 2 <= n <= _MAX_VERTICES or not set(text) <= {"0", "1"}:
+    if n * n != len(text) or not 2 <= n <= MAX_VERTICES or not set(text) <= {"0", "1"}:
         raise ValueError(f"An adjacency is a square of 0 and 1, but got {text!r}.")
     edges = [divmod(k, n) for k, edge in enumerate(text) if edge == "1"]
     if any(i >= j for i, j in edges):
         raise ValueError(f"An adjacency is upper triangular, but got {text!r}.")
-    return n, sum(1 << _edge_bit(i, j) for i, j in edges)
+    return n, sum(1 << edge_bit(i, j) for i, j in edges)
 
 
 @lru_cache(maxsize=1 << 12)
@@ -108,7 +77,7 @@ def _parse_operations(text: str) -> tuple[int, bytes]:
     first, *interior, last = text.split(",") if "," in text else (text, "")
     if (first, last) != ("input", "output") or not set(interior) <= set(OPS):
         raise ValueError(f"Operations are 'input,...,output', but got {text!r}.")
-    return len(interior) + 2, bytes(map(OPS.index, interior)).ljust(_MAX_VERTICES - 2, b"\xff")
+    return len(interior) + 2, ops_to_bytes(interior)
 
 
 def _parse_metrics(message: bytes) -> tuple[int, tuple[float, ...]]:

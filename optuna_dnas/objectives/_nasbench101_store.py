@@ -28,11 +28,11 @@ import numpy.typing as npt
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
 from optuna_dnas.exceptions import CorruptFileError
-from optuna_dnas.objectives._nasbench101_record import CELL_DTYPE
-from optuna_dnas.objectives._nasbench101_record import METRIC_NAMES
+from optuna_dnas.objectives._cell_table import METRIC_NAMES
+from optuna_dnas.objectives._cell_table import STOPS
 from optuna_dnas.objectives._nasbench101_record import parse_record
 from optuna_dnas.objectives._nasbench101_record import Record
-from optuna_dnas.objectives._nasbench101_record import STOPS
+from optuna_dnas.objectives._stored_cell import CELL_DTYPE
 from optuna_dnas.objectives._tfrecord import ProgressCallback
 from optuna_dnas.objectives._tfrecord import read_records
 

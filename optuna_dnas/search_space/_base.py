@@ -131,6 +131,14 @@ class SearchSpace(abc.ABC, Generic[ArchitectureT]):
         """The space as (N, T) tokens of evaluated architectures show it; by default unchanged."""
         return self
 
+    def descriptors(self, tokens: TokenArray) -> FloatArray:
+        """(N, T) valid tokens -> (N, F) numbers that describe architectures, by default none.
+
+        They are properties of the architecture that need no evaluation, of any scale, and equal
+        for equivalent architectures.
+        """
+        return np.empty((len(tokens), 0))
+
     def token_costs(self, tokens: TokenArray) -> FloatArray | None:
         """(N, T) valid tokens -> (N, 2) multiply-adds and parameters; `None` where unknown."""
         return None

@@ -20,6 +20,7 @@ class SearchConfig:
         n_candidates: Latent codes that are sampled for one ranking.
         strategies: Where they come from.
         predictor: How predictors are fitted.
+        with_descriptors: Whether predictors see the space's descriptors beside the latent code.
         noise: Of Thompson sampling, in deviations of the prediction; 0 takes the mean.
         n_directions: Directions of several objectives that one ranking looks into.
         max_observations: Fits see at most so many, half of them the best, half the latest.
@@ -34,6 +35,7 @@ class SearchConfig:
     n_candidates: int
     strategies: tuple[SamplingStrategy, ...]
     predictor: PredictorConfig
+    with_descriptors: bool = True
     noise: float = 1.0
     n_directions: int = 5
     max_observations: int = 400

@@ -71,11 +71,12 @@ class LatentGradient(EliteStrategy):
 
     def propose(self, state: SearchState, n: int, rng: np.random.Generator) -> FloatArray:
         centres = state.elite[: self.top_k]  # (K, D)
-        slopes = state.fitted.objectives.gradient(centres)  # (K, M, D)
+        slopes = state.fitted.objective_slopes(centres)  # (K, M, D)
         # Objectives and costs are both minimised here: downhill improves both.
         downhill = -_unit(np.einsum("kmd,m->kd", slopes, state.direction))
-        if self.cost_weight > 0 and state.fitted.costs is not None:
-            cheaper = -_unit(state.fitted.costs.gradient(centres)[:, 0])
+        rising = state.fitted.cost_slopes(centres) if self.cost_weight > 0 else None
+        if rising is not None:
+            cheaper = -_unit(rising[:, 0])
             downhill = _unit(downhill + self.cost_weight * cheaper)
         n_steps = -(-n // len(centres))
         steps = self.max_step * np.arange(1, n_steps + 1) / n_steps

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from optuna_dnas._background import BackgroundCall
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller import Controller
@@ -90,29 +91,38 @@ class LatentSearch:
     ) -> None:
         self._space, self._config = space, config
         self._make_controller = make_controller
+        self._preparation: BackgroundCall[Controller] | None = None
         self._round: _Round | None = None
+
+    def prepare(self) -> None:
+        """Make the controller in the background, until it is needed."""
+        self._preparation = BackgroundCall(self._make_controller)
 
     @cached_property
     def _controller(self) -> Controller:
-        return self._make_controller()
+        # What has failed is tried again, by whoever asks next.
+        preparation, self._preparation = self._preparation, None
+        return self._make_controller() if preparation is None else preparation.result()
 
     def propose(self, query: Query) -> Proposal | None:
         """The next architecture; `None` if the fixed tokens allow no valid one."""
         rng = np.random.default_rng([query.seed, 0, query.number])
         n_startup = max(self._config.n_startup_trials, 1)
         n_observed = len(query.observations.tokens)
-        space = self._space.conditioned_on(self._working_set(query).tokens)
         if n_observed < n_startup:
+            space = self._space.conditioned_on(query.observations.tokens)
             return propose_random(space, query, rng, source="startup")
         current = self._round_at((n_observed - n_startup) // self._config.round_size, query)
-        fitted = current.fitted
-        if not self._config.from_queue:
-            fitted = fitted.condition(self._labelled(self._working_set(query)))
-        elif not query.fixed:
+        if self._config.from_queue and not query.fixed:
             proposal = self._next_in_queue(current, query)
             if proposal is not None:
                 return proposal
-        ranked = self._rank(space, fitted, query, rng)
+        observations = self._working_set(query.observations)
+        space = self._space.conditioned_on(observations.tokens)
+        fitted = current.fitted
+        if not self._config.from_queue:
+            fitted = fitted.condition(self._labelled(observations))
+        ranked = self._rank(space, fitted, observations, query, rng)
         return next(ranked, None) or propose_random(space, query, rng, source="prior")
 
     def _round_at(self, number: int, query: Query) -> _Round:
@@ -126,14 +136,15 @@ class LatentSearch:
         observations = query.observations.take(np.arange(n_until))
         taken = frozenset(token_keys(observations.tokens))
         until = query._replace(observations=observations, taken=taken, fixed={})
-        observed = self._labelled(self._working_set(until))
+        seen = self._working_set(observations)
+        observed = self._labelled(seen)
         fitted = self._controller.fit(observed, rng=rng)
         if self._config.n_pseudo_labelled:
-            pseudo = self._pseudo_label(fitted, until, rng)
+            pseudo = self._pseudo_label(fitted, seen, taken, rng)
             fitted = self._controller.fit(observed, rng=rng, pseudo=pseudo, start=fitted)
         queue = []
         if self._config.from_queue:
-            queue = list(self._rank(self._space, fitted, until, rng))
+            queue = list(self._rank(self._space, fitted, seen, until, rng))
         self._round = _Round(number, fitted, queue)
         return self._round
 
@@ -152,11 +163,11 @@ class LatentSearch:
         self,
         space: SearchSpace[Any],
         fitted: FittedController,
+        observations: Observations,
         query: Query,
         rng: np.random.Generator,
     ) -> Iterator[Proposal]:
         """Sample candidates, and order them by a Thompson sample of the predictors."""
-        observations = self._working_set(query)
         n_objectives = observations.values.shape[1]
         states = [
             self._state(space, fitted, observations, query.cost_limits, direction, rng)
@@ -169,8 +180,8 @@ class LatentSearch:
         candidates = within_limits(space, candidates, query.cost_limits)
         if not len(candidates.rows):
             return
-        new = fitted.latent.encode(candidates.canonical)
-        reference = fitted.objectives.predict(fitted.latent.encode(observations.tokens))[0]
+        new = fitted.features(candidates.canonical)
+        reference = fitted.objectives.predict(fitted.features(observations.tokens))[0]
         sampled = _to_unit_scale(
             fitted.objectives.sample(new, rng, self._config.noise), reference
         )
@@ -209,22 +220,25 @@ class LatentSearch:
         return max(strategy.n_elite for strategy in strategies)
 
     def _pseudo_label(
-        self, fitted: FittedController, query: Query, rng: np.random.Generator
+        self,
+        fitted: FittedController,
+        observations: Observations,
+        taken: Collection[bytes],
+        rng: np.random.Generator,
     ) -> Labelled:
         """Sample densely, and let the predictors label what is new."""
-        observations = self._working_set(query)
         direction = sample_directions(1, observations.values.shape[1], rng)[0]
         state = self._state(self._space, fitted, observations, None, direction, rng)
         n, strategies = self._config.n_pseudo_labelled, self._config.pool_strategies
         codes, _ = _sample_codes([state], strategies, n, rng)
         raw = fitted.latent.decode(codes)
-        tokens = select_new(self._space, raw, taken=query.taken, fixed={}).canonical
-        means = fitted.objectives.predict(fitted.latent.encode(tokens))[0]
+        tokens = select_new(self._space, raw, taken=taken, fixed={}).canonical
+        means = fitted.objectives.predict(fitted.features(tokens))[0]
         return Labelled(tokens, means, self._space.token_costs(tokens))
 
-    def _working_set(self, query: Query) -> Observations:
+    def _working_set(self, observations: Observations) -> Observations:
         """At most ``max_observations``: the best half, and the latest."""
-        observations, limit = query.observations, self._config.max_observations
+        limit = self._config.max_observations
         n = len(observations.tokens)
         if n <= limit:
             return observations

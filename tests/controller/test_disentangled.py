@@ -114,6 +114,7 @@ def test_typical_distance_is_that_of_the_prior(latent: DisentangledLatent) -> No
     distance = ((pairs[0] - pairs[1]) ** 2).mean(axis=0)
     np.testing.assert_allclose(latent.typical_distance, distance, rtol=0.1)
     assert not latent.is_categorical.any()
+    assert latent.relevance_group.tolist() == [0] * 12
     assert latent.half_width.shape == latent.is_categorical.shape == (12,)
 
 

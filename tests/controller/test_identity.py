@@ -33,6 +33,7 @@ def perturb(codes: np.ndarray, seed: int = 1) -> np.ndarray:
 
 def test_dimensions_are_the_parameters() -> None:
     assert LATENT.is_categorical.tolist() == [True, True, False, False, False]
+    assert LATENT.relevance_group.tolist() == [0, 1, 2, 3, 4]
     assert (LATENT.half_width[:2] == 0).all()
     assert (LATENT.half_width[2:] > 0).all()
 

@@ -21,6 +21,7 @@ from optuna_dnas.controller._config import KLObjective
 from optuna_dnas.controller._config import SemiSupervisedConfig
 from optuna_dnas.controller._config import TotalCorrelationObjective
 from optuna_dnas.controller._disentangled import DisentangledLatent
+from optuna_dnas.controller._features import Features
 from optuna_dnas.controller._semi_supervised import SemiSupervisedController
 from optuna_dnas.controller._training import pretrain
 from optuna_dnas.controller.predictors._ensemble import EnsembleConfig
@@ -40,11 +41,7 @@ def use_everything() -> list[np.ndarray]:
     codes = latent.perturb(latent.encode(tokens), rng)
     values = codes[:, :2] ** 2
     ensemble = EnsembleConfig(n_steps=5).fit(
-        codes,
-        values,
-        is_categorical=latent.is_categorical,
-        typical_distance=latent.typical_distance,
-        rng=rng,
+        codes, values, layout=Features(latent).layout, rng=rng
     )
     config = SemiSupervisedConfig(n_epochs=3)
     joint = SemiSupervisedController(VOCABULARY, config, latent=latent).fit(

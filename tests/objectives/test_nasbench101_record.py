@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 import numpy as np
 import pytest
 
-from optuna_dnas.objectives._nasbench101_record import CELL_DTYPE
-from optuna_dnas.objectives._nasbench101_record import cell_to_graph
 from optuna_dnas.objectives._nasbench101_record import parse_record
+from optuna_dnas.objectives._stored_cell import CELL_DTYPE
+from optuna_dnas.objectives._stored_cell import cell_to_graph
+from optuna_dnas.objectives._stored_cell import spec_to_cell
 from optuna_dnas.search_space import ModelSpec
 
 from .records import double
@@ -59,6 +60,7 @@ def test_graph_is_read() -> None:
 
         assert ModelSpec(*cell_to_graph(cell)) == spec
         assert cell["hash"].tobytes().hex() == spec.hash()
+        assert spec_to_cell(spec, 1_000_000) == record.cell
 
 
 @given(

@@ -20,7 +20,7 @@ import pytest
 from optuna_dnas.exceptions import CorruptFileError
 from optuna_dnas.exceptions import OutOfDomainError
 from optuna_dnas.objectives import _nasbench101_table
-from optuna_dnas.objectives._nasbench101_table import Metrics
+from optuna_dnas.objectives import Metrics
 from optuna_dnas.objectives._nasbench101_table import NASBench101Table
 from optuna_dnas.objectives._tfrecord import read_records
 from optuna_dnas.search_space import ModelSpec
@@ -292,12 +292,12 @@ def test_real_table_holds_every_double_of_the_file(real_path: Path) -> None:
         hash_, epochs, _, _, metrics = json.loads(data)
         message = base64.b64decode(metrics)
         place = places[bytes.fromhex(hash_)]
-        stored = table._metrics[epochs][place, seen[place, epochs]]  # (2, 4)
+        stored = table._runs[epochs][place, seen[place, epochs]]  # (2, 4)
         halfway, final = (
             b"".join(bytes([tag]) + struct.pack("<d", x) for tag, x in zip(TAGS, row, strict=True))
             for row in stored.tolist()
         )
         assert 0 < message.find(halfway) <= message.rfind(final)
         seen[place, epochs] += 1
-    n_runs = sum(np.isfinite(runs[:, :, 0, 0]).sum() for runs in table._metrics.values())
+    n_runs = sum(np.isfinite(runs[:, :, 0, 0]).sum() for runs in table._runs.values())
     assert sum(seen.values()) == n_runs

@@ -234,5 +234,10 @@ def test_an_unknown_cost_is_none() -> None:
     assert FLAT.vocabulary is None
 
 
+def test_parameters_describe_themselves() -> None:
+    tokens = FLAT.sample_tokens(3, np.random.default_rng(0))
+    assert FLAT.descriptors(tokens).shape == (3, 0)
+
+
 def test_a_picture_shows_every_value() -> None:
     assert FLAT.draw({"x": 3, "longer": "a"}) == "x       3\nlonger  a"

@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import kstest
 
 from optuna_dnas._typing import FloatArray
+from optuna_dnas.controller import Features
 from optuna_dnas.controller import FittedController
 from optuna_dnas.controller import IdentityLatent
 from optuna_dnas.controller import Predictor
@@ -54,7 +55,7 @@ def make_state(
     elite: FloatArray = ELITE,
     direction: FloatArray | None = None,
 ) -> SearchState:
-    fitted = FittedController(LATENT, objectives, costs)
+    fitted = FittedController(Features(LATENT), objectives, costs)
     return SearchState(fitted, elite, np.ones(1) if direction is None else direction)
 
 
@@ -145,9 +146,8 @@ def test_categories_are_not_moved() -> None:
             return super().gradient(codes) * ~latent.is_categorical
 
     elite = np.array([[0.5, 2.0], [0.1, 0.0]])
-    state = SearchState(
-        FittedController(latent, AlongNumbers([0.2, 1.0]), None), elite, np.ones(1)
-    )
+    fitted = FittedController(Features(latent), AlongNumbers([0.2, 1.0]), None)
+    state = SearchState(fitted, elite, np.ones(1))
     moved = move(LatentGradient(share=1.0), state, 8)
     np.testing.assert_array_equal(moved[:, 1], [2.0, 0.0] * 4)
 

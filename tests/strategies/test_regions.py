@@ -10,6 +10,7 @@ from scipy.stats import chisquare
 from scipy.stats import kstest
 
 from optuna_dnas._typing import FloatArray
+from optuna_dnas.controller import Features
 from optuna_dnas.controller import FittedController
 from optuna_dnas.controller import GaussianProcessConfig
 from optuna_dnas.controller import IdentityLatent
@@ -29,6 +30,7 @@ LATENT = IdentityLatent(
         }
     )
 )
+FEATURES = Features(LATENT)
 
 
 @st.composite
@@ -44,11 +46,10 @@ def make_state(
     objectives = GaussianProcessConfig().fit(
         elite,
         np.arange(float(len(elite)))[:, None],
-        is_categorical=LATENT.is_categorical,
-        typical_distance=LATENT.typical_distance,
+        layout=FEATURES.layout,
         rng=np.random.default_rng(0),
     )
-    return SearchState(FittedController(LATENT, objectives, None), elite, np.ones(1), headroom)
+    return SearchState(FittedController(FEATURES, objectives, None), elite, np.ones(1), headroom)
 
 
 # -- Eq. 4

@@ -29,7 +29,7 @@ def test_cost_limits_are_never_broken(config: SearchConfig, column: int) -> None
     measured = np.array([[cost.flops, cost.params] for cost in costs])
     assert (measured <= limits).all()
     within = measured[10:, column] / limits[column]
-    assert np.median(within) > 0.8  # and the budget is used
+    assert np.median(within) > 0.75  # and the budget is used
 
 
 @pytest.mark.parametrize("config", [CONFIG, QUEUE])

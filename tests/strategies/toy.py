@@ -12,8 +12,10 @@ from optuna.distributions import IntDistribution
 
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
+from optuna_dnas._typing import IntArray
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller import Controller
+from optuna_dnas.controller import Features
 from optuna_dnas.controller import FittedController
 from optuna_dnas.controller import FrozenController
 from optuna_dnas.controller import GaussianProcessConfig
@@ -81,6 +83,10 @@ class TokenLatent(Latent):
         return (self._highest + 1) ** 2 / 6
 
     @property
+    def relevance_group(self) -> IntArray:
+        return np.arange(len(self._highest))
+
+    @property
     def half_width(self) -> FloatArray:
         return np.full(len(self._highest), 0.6)
 
@@ -120,7 +126,8 @@ class Spy(Controller):
 
 def make_controller(space: SearchSpace[Any], config: SearchConfig) -> Controller:
     latent = IdentityLatent(space) if isinstance(space, FlatSpace) else TokenLatent(space)
-    return FrozenController(latent, config.predictor)
+    features = Features(latent, space if config.with_descriptors else None)
+    return FrozenController(features, config.predictor)
 
 
 def make_search(space: SearchSpace[Any], config: SearchConfig) -> LatentSearch:

@@ -1,5 +1,6 @@
-"""Predictors of objectives and costs on latent codes."""
+"""Predictors of objectives and costs."""
 
+from optuna_dnas.controller.predictors._base import FeatureLayout
 from optuna_dnas.controller.predictors._base import Predictor
 from optuna_dnas.controller.predictors._base import PredictorConfig
 from optuna_dnas.controller.predictors._ensemble import EnsembleConfig
@@ -11,6 +12,7 @@ from optuna_dnas.controller.predictors._ranks import average_ranks
 
 __all__ = [
     "EnsembleConfig",
+    "FeatureLayout",
     "GaussianProcessConfig",
     "Predictor",
     "PredictorConfig",

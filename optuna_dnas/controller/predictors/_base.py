@@ -1,35 +1,46 @@
 """What the search knows of a predictor."""
 
 import abc
+from typing import NamedTuple
 
 import numpy as np
 
+from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
+from optuna_dnas._typing import IntArray
+
+
+class FeatureLayout(NamedTuple):
+    """What F features of an architecture mean."""
+
+    is_categorical: BoolArray  # (F,) a category's index; the others are numbers
+    typical_distance: FloatArray  # (F,) of two random architectures: squared, or 0 or 1
+    group: IntArray  # (F,) features of one group are equally relevant; from 0, without gaps
 
 
 class Predictor(abc.ABC):
-    """A fitted model of M values (objectives to minimise, or a cost) on latent codes.
+    """A fitted model of M values (objectives to minimise, or a cost) on features.
 
-    N: codes, D: latent dimensions, M: values.
+    N: architectures, F: features of one, M: values.
     """
 
     @abc.abstractmethod
-    def predict(self, codes: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """(N, D) codes -> mean (N, M) and standard deviation (N, M)."""
+    def predict(self, features: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(N, F) features -> mean (N, M) and standard deviation (N, M)."""
 
     @abc.abstractmethod
-    def gradient(self, codes: FloatArray) -> FloatArray:
-        """(N, D) codes -> (N, M, D) derivative of the mean; 0 along categories."""
+    def gradient(self, features: FloatArray) -> FloatArray:
+        """(N, F) features -> (N, M, F) derivative of the mean; 0 along categories."""
 
-    def condition(self, codes: FloatArray, values: FloatArray) -> "Predictor":
+    def condition(self, features: FloatArray, values: FloatArray) -> "Predictor":
         """Learn from new data between two fits, where that is cheap; otherwise unchanged."""
         return self
 
     def sample(
-        self, codes: FloatArray, rng: np.random.Generator, noise: float = 1.0
+        self, features: FloatArray, rng: np.random.Generator, noise: float = 1.0
     ) -> FloatArray:
-        """(N, D) codes -> (N, M): one Thompson sample per code, mean + noise * sd * N(0, 1)."""
-        mean, deviation = self.predict(codes)
+        """(N, F) features -> (N, M): one Thompson sample each, mean + noise * sd * N(0, 1)."""
+        mean, deviation = self.predict(features)
         sampled: FloatArray = mean + noise * deviation * rng.standard_normal(mean.shape)
         return sampled
 
@@ -40,11 +51,10 @@ class PredictorConfig(abc.ABC):
     @abc.abstractmethod
     def fit(
         self,
-        codes: FloatArray,  # (N, D)
+        features: FloatArray,  # (N, F)
         values: FloatArray,  # (N, M)
         *,
-        is_categorical: np.ndarray,  # (D,)
-        typical_distance: FloatArray,  # (D,)
+        layout: FeatureLayout,
         rng: np.random.Generator,
     ) -> Predictor:
         """Fit to values that are minimised. Values may be infinite, never NaN."""

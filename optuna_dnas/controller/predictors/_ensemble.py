@@ -1,6 +1,6 @@
 """The settings of an ensemble of small MLPs, free of torch until it is fitted.
 
-n: observations, D: latent dimensions, M: values, E: members, K: networks, B: batch.
+n: observations, F: features, M: values, E: members, K: networks, B: batch.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from optuna_dnas._checks import check_positive
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.controller._config import positive_scale
 from optuna_dnas.controller._config import replace_infinite
+from optuna_dnas.controller.predictors._base import FeatureLayout
 from optuna_dnas.controller.predictors._base import Predictor
 from optuna_dnas.controller.predictors._base import PredictorConfig
 
@@ -91,17 +92,17 @@ class SquaredLoss(PredictorLoss):
 
 @dataclass(frozen=True, kw_only=True)
 class EnsembleConfig(PredictorConfig):
-    """An ensemble of small MLPs on the codes; its disagreement is the deviation.
+    """An ensemble of small MLPs; its disagreement is the deviation.
 
-    Every value has its own ``n_members`` networks: D -> hidden -> hidden -> 1 with tanh.
+    Every value has its own ``n_members`` networks: inputs -> hidden -> hidden -> 1 with tanh.
 
     Args:
         n_members: E.
         hidden_dim: Units of both hidden layers.
         n_steps: Optimiser steps (AdamW, cosine schedule to 0).
         batch_size: Observations per step and network, drawn with replacement.
-        input_noise: Standard deviation of the noise on each step's codes, in units of a random
-            code's standard deviation.
+        input_noise: Standard deviation of the noise on each step's numbers, in units of
+            their standard deviation over random architectures.
         learning_rate: At the start.
         weight_decay: Decoupled.
         loss: Ranking or squared error.
@@ -122,25 +123,23 @@ class EnsembleConfig(PredictorConfig):
 
     def fit(
         self,
-        codes: FloatArray,  # (n, D)
+        features: FloatArray,  # (n, F)
         values: FloatArray,  # (n, M)
         *,
-        is_categorical: np.ndarray,  # (D,)
-        typical_distance: FloatArray,  # (D,)
+        layout: FeatureLayout,
         rng: np.random.Generator,
     ) -> Predictor:
         """Fit to values that are minimised. See `PredictorConfig`.
 
         Raises:
-            ValueError: There are no observations, or a code or value is NaN.
+            ValueError: There are no observations, or a feature or value is NaN.
         """
         from optuna_dnas.controller.predictors._ensemble_networks import fit_ensemble
 
         return fit_ensemble(
             self,
-            codes,
+            features,
             values,
-            is_categorical=is_categorical,
-            typical_distance=typical_distance,
+            layout=layout,
             seed=int(rng.integers(2**63)),
         )

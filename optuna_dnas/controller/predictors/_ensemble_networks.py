@@ -1,6 +1,6 @@
 """The networks of an ensemble, fitted and asked.
 
-n: observations, N: codes, D: latent dimensions, X: inputs of a network, M: values, E: members,
+n: observations, N: queried ones, F: features, X: inputs of a network, M: values, E: members,
 K = M * E: networks, B: batch.
 """
 
@@ -19,25 +19,25 @@ from optuna_dnas._typing import FloatArray
 from optuna_dnas.controller._config import positive_scale
 from optuna_dnas.controller._modules import EnsembleMLP
 from optuna_dnas.controller._modules import initialise
+from optuna_dnas.controller.predictors._base import FeatureLayout
 from optuna_dnas.controller.predictors._base import Predictor
 from optuna_dnas.controller.predictors._ensemble import EnsembleConfig
 
 
 @dataclass(frozen=True)
-class _CodeInputs:
-    """Codes as inputs: numbers at the spread of a standard normal, categories one-hot."""
+class _Inputs:
+    """Features as inputs: numbers at the spread of a standard normal, categories one-hot."""
 
-    is_categorical: BoolArray  # (D,)
+    is_categorical: BoolArray  # (F,)
     centre: FloatArray  # (numbers,)
     scale: FloatArray  # (numbers,)
     n_categories: tuple[int, ...]  # per category, as far as observed
 
     @classmethod
-    def of(
-        cls, codes: FloatArray, is_categorical: BoolArray, typical_distance: FloatArray
-    ) -> _CodeInputs:
-        numbers, categories = codes[:, ~is_categorical], codes[:, is_categorical]
-        scale = positive_scale(np.sqrt(typical_distance[~is_categorical] / 2.0))
+    def of(cls, features: FloatArray, layout: FeatureLayout) -> _Inputs:
+        is_categorical = layout.is_categorical
+        numbers, categories = features[:, ~is_categorical], features[:, is_categorical]
+        scale = positive_scale(np.sqrt(layout.typical_distance[~is_categorical] / 2.0))
         n_categories = tuple(int(n) + 1 for n in categories.max(axis=0))
         return cls(is_categorical, numbers.mean(axis=0), scale, n_categories)
 
@@ -45,10 +45,10 @@ class _CodeInputs:
     def n_numbers(self) -> int:
         return len(self.scale)
 
-    def __call__(self, codes: FloatArray) -> torch.Tensor:
-        """(N, D) -> (N, X) float32, numbers first; an unknown category is all zeros."""
-        numbers = (codes[:, ~self.is_categorical] - self.centre) / self.scale
-        categories = codes[:, self.is_categorical]
+    def __call__(self, features: FloatArray) -> torch.Tensor:
+        """(N, F) -> (N, X) float32, numbers first; an unknown category is all zeros."""
+        numbers = (features[:, ~self.is_categorical] - self.centre) / self.scale
+        categories = features[:, self.is_categorical]
         one_hot = [
             categories[:, [j]] == np.arange(n) for j, n in enumerate(self.n_categories)
         ]  # (N, categories of j) each
@@ -56,28 +56,28 @@ class _CodeInputs:
         return torch.as_tensor(inputs, dtype=torch.float32, device="cpu")
 
     def pull_back(self, gradient: FloatArray) -> FloatArray:
-        """(N, M, X) derivative by inputs -> (N, M, D) by codes, 0 along categories."""
-        by_code = np.zeros((*gradient.shape[:2], len(self.is_categorical)))
-        by_code[:, :, ~self.is_categorical] = gradient[:, :, : self.n_numbers] / self.scale
-        return by_code
+        """(N, M, X) derivative by inputs -> (N, M, F) by features, 0 along categories."""
+        by_feature = np.zeros((*gradient.shape[:2], len(self.is_categorical)))
+        by_feature[:, :, ~self.is_categorical] = gradient[:, :, : self.n_numbers] / self.scale
+        return by_feature
 
 
 class Ensemble(Predictor):
     """Networks whose mean is the prediction and whose disagreement is its deviation.
 
-    Each network's output is standardised over the observed codes: scores have no unit, mean 0 and
+    Each network's output is standardised over what was observed: scores have no unit, mean 0 and
     deviation 1 there, the lower the better. Only so are members comparable, since a ranking loss
     leaves a network's offset and scale open; and only so have the M values a common scale.
 
     Args:
         network: K networks, the E members of value 0 first.
-        inputs: How a code becomes a network's input.
-        observed: (n, D) the codes that outputs are standardised over.
+        inputs: How features become a network's input.
+        observed: (n, F) what outputs are standardised over.
         n_values: M.
     """
 
     def __init__(
-        self, network: EnsembleMLP, inputs: _CodeInputs, observed: FloatArray, n_values: int
+        self, network: EnsembleMLP, inputs: _Inputs, observed: FloatArray, n_values: int
     ) -> None:
         self._network = network.requires_grad_(False)
         self._inputs = inputs
@@ -87,18 +87,18 @@ class Ensemble(Predictor):
             deviation, self._offset = torch.std_mean(raw, dim=1, correction=0, keepdim=True)
             self._scale = torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation))
 
-    def predict(self, codes: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """(N, D) codes -> mean and standard deviation over the members, (N, M) each."""
+    def predict(self, features: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(N, F) features -> mean and standard deviation over the members, (N, M) each."""
         with torch_scope(grad=False):
-            scores = self._scores(self._inputs(codes)).numpy().astype(np.float64)
+            scores = self._scores(self._inputs(features)).numpy().astype(np.float64)
         n_members = scores.shape[1]
         deviation = scores.std(axis=1, ddof=min(1, n_members - 1))
         return scores.mean(axis=1).T, deviation.T
 
-    def gradient(self, codes: FloatArray) -> FloatArray:
-        """(N, D) codes -> (N, M, D) derivative of the mean score; 0 along categories."""
+    def gradient(self, features: FloatArray) -> FloatArray:
+        """(N, F) features -> (N, M, F) derivative of the mean score; 0 along categories."""
         with torch_scope():
-            inputs = self._expand(self._inputs(codes)).clone().requires_grad_()  # (K, N, X)
+            inputs = self._expand(self._inputs(features)).clone().requires_grad_()  # (K, N, X)
             scores = (self._network(inputs) - self._offset) / self._scale
             (slopes,) = torch.autograd.grad(scores.sum(), inputs)
         mean = self._by_value(slopes).mean(dim=1).movedim(1, 0).numpy().astype(np.float64)
@@ -125,27 +125,26 @@ class Ensemble(Predictor):
 
 def fit_ensemble(
     config: EnsembleConfig,
-    codes: FloatArray,  # (n, D)
+    features: FloatArray,  # (n, F)
     values: FloatArray,  # (n, M)
     *,
-    is_categorical: BoolArray,  # (D,)
-    typical_distance: FloatArray,  # (D,)
+    layout: FeatureLayout,
     seed: int,
 ) -> Ensemble:
     """Fit ``config``'s ensemble. See `EnsembleConfig.fit`."""
-    _check_observations(codes, values)
-    inputs = _CodeInputs.of(codes, is_categorical, typical_distance)
+    _check_observations(features, values)
+    inputs = _Inputs.of(features, layout)
     targets = np.repeat(config.loss.targets(values).T, config.n_members, axis=0)  # (K, n)
     with torch_scope():
         generator = private_generator(seed)
-        x = inputs(codes)
+        x = inputs(features)
         network = EnsembleMLP(
             n_networks=len(targets), input_dim=x.shape[1], hidden_dim=config.hidden_dim
         )
         initialise(network, generator)
         y = torch.as_tensor(targets, dtype=torch.float32, device="cpu")
         _train(network, x, y, inputs.n_numbers, config, generator)
-    return Ensemble(network, inputs, codes, values.shape[1])
+    return Ensemble(network, inputs, features, values.shape[1])
 
 
 def _train(
@@ -175,11 +174,11 @@ def _train(
         optimizer.step()
 
 
-def _check_observations(codes: FloatArray, values: FloatArray) -> None:
-    if codes.ndim != 2 or values.ndim != 2 or len(codes) != len(values):
-        shapes = f"{codes.shape} and {values.shape}"
-        raise ValueError(f"Codes and values must be (n, D) and (n, M), but got {shapes}.")
-    if not len(codes) or not values.shape[1]:
+def _check_observations(features: FloatArray, values: FloatArray) -> None:
+    if features.ndim != 2 or values.ndim != 2 or len(features) != len(values):
+        shapes = f"{features.shape} and {values.shape}"
+        raise ValueError(f"Features and values must be (n, F) and (n, M), but got {shapes}.")
+    if not len(features) or not values.shape[1]:
         raise ValueError("There must be an observation and a value.")
-    if np.isnan(codes).any() or np.isnan(values).any():
+    if np.isnan(features).any() or np.isnan(values).any():
         raise ValueError("Codes and values must not be NaN.")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from optuna_dnas._checks import check_positive
-from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
+from optuna_dnas.controller.predictors._base import FeatureLayout
 from optuna_dnas.controller.predictors._base import Predictor
 from optuna_dnas.controller.predictors._base import PredictorConfig
 
@@ -15,13 +15,14 @@ from optuna_dnas.controller.predictors._base import PredictorConfig
 class GaussianProcessConfig(PredictorConfig):
     """Matern 5/2 on a weighted sum of distances, on rank-normalised targets.
 
-    log w_j = log(2 / (D E[d_j])) + level + deviation_j, with level ~ N(0, level_deviation) and
-    deviation_j ~ N(0, relevance_deviation); the log noise ~ N(log noise, noise_deviation).
+    Each of the G groups of features has one weight: log w_g = log(2 / (G E[d_g])) + level +
+    deviation_g, with level ~ N(0, level_deviation) and deviation_g ~ N(0, relevance_deviation);
+    the log noise ~ N(log noise, noise_deviation).
     The level is integrated out of the prior. Hyper-parameters are the posterior's maximum.
 
     Args:
         level_deviation: Of the common log length scale.
-        relevance_deviation: Of one dimension from the common one.
+        relevance_deviation: Of one group from the common one.
         noise: Prior median of the noise variance, as a share of the signal's.
         noise_deviation: Of the log noise.
         max_iterations: Of L-BFGS.
@@ -40,15 +41,14 @@ class GaussianProcessConfig(PredictorConfig):
 
     def fit(
         self,
-        codes: FloatArray,
+        features: FloatArray,
         values: FloatArray,
         *,
-        is_categorical: BoolArray,
-        typical_distance: FloatArray,
+        layout: FeatureLayout,
         rng: np.random.Generator,
     ) -> Predictor:
         from optuna_dnas.controller.predictors._gaussian_process_regression import (
             fit_gaussian_process,
         )
 
-        return fit_gaussian_process(self, codes, values, is_categorical, typical_distance)
+        return fit_gaussian_process(self, features, values, layout)

@@ -1,6 +1,6 @@
-"""Gaussian process regression on mixed codes, with relevance per dimension.
+"""Gaussian process regression on mixed features, with a relevance for each group of them.
 
-N: observed codes, Q: queried codes, D: latent dimensions, F: features of a code, M: values.
+N: observed, Q: queried, F: features, G: groups, X: inputs of the kernel, M: values.
 """
 
 import math
@@ -14,9 +14,9 @@ from scipy.linalg import solve_triangular
 from scipy.optimize import minimize
 from scipy.special import ndtri
 
-from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
+from optuna_dnas.controller.predictors._base import FeatureLayout
 from optuna_dnas.controller.predictors._base import Predictor
 from optuna_dnas.controller.predictors._gaussian_process import GaussianProcessConfig
 from optuna_dnas.controller.predictors._ranks import average_ranks
@@ -27,31 +27,31 @@ _JITTER = 1e-6
 
 def fit_gaussian_process(
     config: GaussianProcessConfig,
-    codes: FloatArray,  # (N, D)
+    features: FloatArray,  # (N, F)
     values: FloatArray,  # (N, M)
-    is_categorical: BoolArray,  # (D,)
-    typical_distance: FloatArray,  # (D,)
+    layout: FeatureLayout,
 ) -> "GaussianProcess":
     """See `GaussianProcessConfig`."""
-    embedding = _Embedding(is_categorical, codes)
-    features = embedding(codes[-config.max_fit :])
-    distances = embedding.distances(features, features)  # (D, N, N)
-    prior = _Prior(config, typical_distance)
+    embedding = _Embedding(layout, features)
+    distances = embedding.distances(embedding(features[-config.max_fit :]))  # (G, N, N)
+    prior = _Prior(config, np.array([
+        layout.typical_distance[layout.group == g].sum() for g in range(layout.group.max() + 1)
+    ]))
     parameters = np.stack([
         _maximise_posterior(config, distances, normal_scores(column[-config.max_fit :]), prior)
         for column in values.T
     ])
     kernels = [_Kernel(np.exp(p[:-1]), math.exp(p[-1])) for p in parameters]
-    return GaussianProcess(embedding, kernels, codes, values)
+    return GaussianProcess(embedding, kernels, features, values)
 
 
 class GaussianProcess(Predictor):
     """M independent processes; means and deviations are in rank-normalised units.
 
     Args:
-        embedding: Codes to features.
+        embedding: Features to inputs.
         kernels: One for each value.
-        codes: (N, D) observed.
+        features: (N, F) observed.
         values: (N, M) minimised.
     """
 
@@ -59,24 +59,24 @@ class GaussianProcess(Predictor):
         self,
         embedding: "_Embedding",
         kernels: list["_Kernel"],
-        codes: FloatArray,
+        features: FloatArray,
         values: FloatArray,
     ) -> None:
         self._embedding, self._kernels = embedding, kernels
-        self._features = embedding(codes)
+        self._inputs = embedding(features)
         self._posteriors = [
-            _posterior(kernel, embedding.scaled(self._features, kernel.weights), column)
+            _posterior(kernel, embedding.scaled(self._inputs, kernel.weights), column)
             for kernel, column in zip(kernels, values.T, strict=True)
         ]
 
-    def condition(self, codes: FloatArray, values: FloatArray) -> "GaussianProcess":
-        return GaussianProcess(self._embedding, self._kernels, codes, values)
+    def condition(self, features: FloatArray, values: FloatArray) -> "GaussianProcess":
+        return GaussianProcess(self._embedding, self._kernels, features, values)
 
-    def predict(self, codes: FloatArray) -> tuple[FloatArray, FloatArray]:
-        features = self._embedding(codes)
+    def predict(self, features: FloatArray) -> tuple[FloatArray, FloatArray]:
+        inputs = self._embedding(features)
         columns = []
         for kernel, posterior in zip(self._kernels, self._posteriors, strict=True):
-            queried = self._embedding.scaled(features, kernel.weights)
+            queried = self._embedding.scaled(inputs, kernel.weights)
             covariance = matern52(_squared_distances(queried, posterior.scaled))  # (Q, N)
             reduced = solve_triangular(
                 posterior.factor, covariance.T, lower=True, check_finite=False
@@ -86,19 +86,19 @@ class GaussianProcess(Predictor):
         means, deviations = zip(*columns, strict=True)
         return np.stack(means, axis=1), np.stack(deviations, axis=1)
 
-    def gradient(self, codes: FloatArray) -> FloatArray:
-        features = self._embedding(codes)
+    def gradient(self, features: FloatArray) -> FloatArray:
+        inputs = self._embedding(features)
         gradients = []
         for kernel, posterior in zip(self._kernels, self._posteriors, strict=True):
-            queried = self._embedding.scaled(features, kernel.weights)
+            queried = self._embedding.scaled(inputs, kernel.weights)
             squared = _squared_distances(queried, posterior.scaled)
-            # dk/dz_j = dk/dr2 * 2 w_j (z_j - x_j)
+            # dk/dx_j = dk/dr2 * 2 w_j (x_j - y_j), y observed
             pull = matern52_slope(squared) * posterior.alpha  # (Q, N)
-            weights = kernel.weights[self._embedding.dimension]  # (F,)
-            by_feature = 2 * weights * (
-                features * pull.sum(axis=1, keepdims=True) - pull @ self._features
+            weights = kernel.weights[self._embedding.group]  # (X,)
+            by_input = 2 * weights * (
+                inputs * pull.sum(axis=1, keepdims=True) - pull @ self._inputs
             )
-            gradients.append(self._embedding.of_numbers(by_feature))
+            gradients.append(self._embedding.of_numbers(by_input))
         return np.stack(gradients, axis=1)
 
 
@@ -124,79 +124,78 @@ def matern52_slope(squared: FloatArray) -> FloatArray:
 
 
 class _Kernel(NamedTuple):
-    weights: FloatArray  # (D,)
+    weights: FloatArray  # (G,)
     noise: float
 
 
 class _Posterior(NamedTuple):
-    scaled: FloatArray  # (N, F)
+    scaled: FloatArray  # (N, X)
     factor: FloatArray  # (N, N) lower Cholesky factor
     alpha: FloatArray  # (N,)
 
 
 class _Embedding:
-    """Codes to features whose squared differences, summed within a dimension, are distances.
+    """Features to inputs whose squared differences, summed within a group, are distances.
 
     A category becomes one-hot over sqrt(2): two of them differ by 1. An inactive number becomes
     the middle of its range and a mark.
 
     Args:
-        is_categorical: (D,)
-        codes: (N, D) that show how many categories there are, and what can be inactive.
+        layout: Of the features.
+        features: (N, F) that show how many categories there are, and what can be inactive.
     """
 
-    def __init__(self, is_categorical: BoolArray, codes: FloatArray) -> None:
-        self._is_categorical = is_categorical
-        numbers = np.flatnonzero(~is_categorical)
-        self._numbers = numbers
-        self._marked = numbers[np.isnan(codes[:, numbers]).any(axis=0)]
-        self._categories = np.flatnonzero(is_categorical)
-        filled = np.nan_to_num(codes[:, self._categories], nan=0.0)
+    def __init__(self, layout: FeatureLayout, features: FloatArray) -> None:
+        self._n_features = features.shape[1]
+        self._numbers = np.flatnonzero(~layout.is_categorical)
+        self._marked = self._numbers[np.isnan(features[:, self._numbers]).any(axis=0)]
+        self._categories = np.flatnonzero(layout.is_categorical)
+        filled = np.nan_to_num(features[:, self._categories], nan=0.0)
         n_choices = filled.max(axis=0, initial=0.0).astype(int) + 2  # one more for the unseen
-        blocks = [np.full(n, d) for d, n in zip(self._categories, n_choices, strict=True)]
+        blocks = [np.full(n, f) for f, n in zip(self._categories, n_choices, strict=True)]
         self._n_choices = n_choices
-        self.dimension: IntArray = np.concatenate([numbers, self._marked, *blocks]).astype(int)
+        origin = np.concatenate([self._numbers, self._marked, *blocks]).astype(int)  # (X,)
+        self.group: IntArray = layout.group[origin]
+        self._columns = [np.flatnonzero(self.group == g) for g in range(layout.group.max() + 1)]
 
-    def __call__(self, codes: FloatArray) -> FloatArray:
-        """(N, D) -> (N, F)."""
-        numbers = np.nan_to_num(codes[:, self._numbers], nan=0.5)
-        marks = 0.5 * np.isnan(codes[:, self._marked])
+    def __call__(self, features: FloatArray) -> FloatArray:
+        """(N, F) -> (N, X)."""
+        numbers = np.nan_to_num(features[:, self._numbers], nan=0.5)
+        marks = 0.5 * np.isnan(features[:, self._marked])
         one_hots = []
-        for d, n in zip(self._categories, self._n_choices, strict=True):
+        for f, n in zip(self._categories, self._n_choices, strict=True):
             # NaN equals no choice: two inactive ones agree, and differ from every category.
-            choice = np.minimum(codes[:, d], n - 1)
+            choice = np.minimum(features[:, f], n - 1)
             one_hots.append((choice[:, None] == np.arange(n)) / math.sqrt(2))
         return np.concatenate([numbers, marks, *one_hots], axis=1)
 
-    def scaled(self, features: FloatArray, weights: FloatArray) -> FloatArray:
-        """(N, F) features times the root of the (D,) weights."""
-        return features * np.sqrt(weights)[self.dimension]
+    def scaled(self, inputs: FloatArray, weights: FloatArray) -> FloatArray:
+        """(N, X) inputs times the root of the (G,) weights."""
+        return inputs * np.sqrt(weights)[self.group]
 
-    def distances(self, left: FloatArray, right: FloatArray) -> FloatArray:
-        """(N, F), (Q, F) -> (D, N, Q) unweighted distances by dimension."""
-        by_dimension = np.zeros((len(self._is_categorical), len(left), len(right)))
-        for feature, d in enumerate(self.dimension):
-            by_dimension[d] += (left[:, feature, None] - right[None, :, feature]) ** 2
-        return by_dimension
+    def distances(self, inputs: FloatArray) -> FloatArray:
+        """(N, X) -> (G, N, N) unweighted distances by group."""
+        parts = [inputs[:, columns] for columns in self._columns]
+        return np.stack([_squared_distances(part, part) for part in parts])
 
-    def of_numbers(self, by_feature: FloatArray) -> FloatArray:
-        """(N, F) derivatives by feature -> (N, D), 0 along categories."""
-        by_dimension = np.zeros((len(by_feature), len(self._is_categorical)))
-        by_dimension[:, self._numbers] = by_feature[:, : len(self._numbers)]
-        return by_dimension
+    def of_numbers(self, by_input: FloatArray) -> FloatArray:
+        """(N, X) derivatives by input -> (N, F), 0 along categories."""
+        by_feature = np.zeros((len(by_input), self._n_features))
+        by_feature[:, self._numbers] = by_input[:, : len(self._numbers)]
+        return by_feature
 
 
 class _Prior:
-    """Negative log density of the hyper-parameters, (D + 1,): log weights, log noise."""
+    """Negative log density of the hyper-parameters, (G + 1,): log weights, log noise."""
 
     def __init__(self, config: GaussianProcessConfig, typical_distance: FloatArray) -> None:
-        dim = len(typical_distance)
-        self.mean = np.append(np.log(2.0 / (dim * typical_distance)), math.log(config.noise))
+        n = len(typical_distance)
+        self.mean = np.append(np.log(2.0 / (n * typical_distance)), math.log(config.noise))
         # Independent deviations plus a common level: Sherman-Morrison.
         own, common = config.relevance_deviation**2, config.level_deviation**2
-        precision = np.zeros((dim + 1, dim + 1))
-        precision[:dim, :dim] = np.eye(dim) / own - common / (own * (own + dim * common))
-        precision[dim, dim] = config.noise_deviation**-2
+        precision = np.zeros((n + 1, n + 1))
+        precision[:n, :n] = np.eye(n) / own - common / (own * (own + n * common))
+        precision[n, n] = config.noise_deviation**-2
         self._precision = precision
 
     def __call__(self, parameters: FloatArray) -> tuple[float, FloatArray]:
@@ -207,7 +206,7 @@ class _Prior:
 def _maximise_posterior(
     config: GaussianProcessConfig, distances: FloatArray, targets: FloatArray, prior: _Prior
 ) -> FloatArray:
-    """(D, N, N) distances, (N,) targets -> (D + 1,) log weights and log noise."""
+    """(G, N, N) distances, (N,) targets -> (G + 1,) log weights and log noise."""
 
     def loss(parameters: FloatArray) -> tuple[float, FloatArray]:
         value, gradient = _negative_log_likelihood(parameters, distances, targets)
@@ -226,7 +225,7 @@ def _maximise_posterior(
 def _negative_log_likelihood(
     parameters: FloatArray, distances: FloatArray, targets: FloatArray
 ) -> tuple[float, FloatArray]:
-    """Value and gradient at (D + 1,) log weights and log noise (ibid., Eq. 5.8 and 5.9)."""
+    """Value and gradient at (G + 1,) log weights and log noise (ibid., Eq. 5.8 and 5.9)."""
     weights, noise = np.exp(parameters[:-1]), math.exp(parameters[-1])
     squared = np.tensordot(weights, distances, axes=1)
     n = len(targets)
@@ -249,7 +248,7 @@ def _posterior(kernel: _Kernel, scaled: FloatArray, values: FloatArray) -> _Post
 
 
 def _squared_distances(left: FloatArray, right: FloatArray) -> FloatArray:
-    """(N, F), (Q, F) -> (N, Q)."""
+    """(N, X), (Q, X) -> (N, Q)."""
     squared = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1) - 2.0 * left @ right.T
     distances: FloatArray = np.maximum(squared, 0.0)
     return distances

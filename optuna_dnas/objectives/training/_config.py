@@ -37,7 +37,7 @@ class TrainingConfig:
     stem_channels: int = 8
     n_stacks: int = 3
     n_modules: int = 1
-    epochs: int = 24
+    epochs: int = 20
     batch_size: int = 64
     optimizer: str = "sgd"
     learning_rate: float = 0.05

@@ -131,7 +131,7 @@ class TrainingData:
 
     @classmethod
     def digits(
-        cls, seed: int = 0, *, n_train: int = 400, n_validation: int = 700
+        cls, seed: int = 0, *, n_train: int = 300, n_validation: int = 900
     ) -> "TrainingData":
         """The 1,797 digits of 8 x 8 pixels that scikit-learn ships, stratified by class.
 

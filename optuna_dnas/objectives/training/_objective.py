@@ -1,9 +1,11 @@
 """The objective that trains a cell."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import replace
 import hashlib
+from operator import index
 
+import numpy as np
 import optuna
 from optuna.trial import TrialState
 
@@ -29,12 +31,12 @@ class CellTrainingObjective(CellObjective):
     Every trial keeps, as user attributes: ``architecture`` (read it with ``ModelSpec.parse``),
     ``architecture_hash``, ``flops`` (multiply-adds), ``params``, those of validation, test and
     training accuracy and ``training_time`` (seconds) that are not optimised, and
-    ``training_digest``, which is equal for equal data, configuration, seed and metrics.
+    ``training_digest``, which is equal for equal data, configuration, seeds and metrics.
 
     If the one thing to optimise is an accuracy, the trial is told the validation accuracy of every
-    epoch, and pruned if the study's pruner says so. A cell that is not valid is pruned with the
-    reason in ``invalid``; one whose training diverges or needs too much memory, with the reason in
-    ``failure``. Neither ends the study.
+    epoch that ``config`` validates, and pruned if the study's pruner says so. A cell that is not
+    valid is pruned with the reason in ``invalid``; one whose training diverges or needs too much
+    memory, with the reason in ``failure``. Neither ends the study.
 
     Args:
         data: What to train on.
@@ -44,7 +46,8 @@ class CellTrainingObjective(CellObjective):
         config: How to train.
         max_flops: The most multiply-adds allowed, recorded as the constraint ``max_flops``.
         max_params: The most parameters allowed, recorded as the constraint ``max_params``.
-        seed: Decides initial weights and order of the images.
+        seed: Decides initial weights and order of the images. Of several seeds, trained in one
+            pass, all metrics are means, also those that the pruner is told.
         device: ``"cpu"``, ``"mps"``, or ``"cuda"`` with mixed precision.
         n_threads: CPU threads. A process must not fork once it has trained on several.
         reuse: Whether a cell is trained once only: an isomorphic one that the study has completed
@@ -64,7 +67,7 @@ class CellTrainingObjective(CellObjective):
         config: TrainingConfig | None = None,
         max_flops: float | None = None,
         max_params: float | None = None,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         device: str = "cpu",
         n_threads: int = 1,
         reuse: bool = True,
@@ -84,11 +87,14 @@ class CellTrainingObjective(CellObjective):
                 f"{max_vertices} vertices, but got {config.stem_channels}."
             )
         resolve_device(device)  # A study should not begin with what cannot work.
-        self._data, self._config = data, config
-        self._seed, self._device, self._n_threads = seed, device, n_threads
+        self._data, self._seeds = data, _check_seeds(seed)
+        # Without a pruner to tell, validation at the stops will do.
+        unheard = replace(config, validation_interval=config.epochs)
+        self._config = config if self._is_prunable else unheard
+        self._device, self._n_threads = device, n_threads
         self._reuse = reuse
         self._digest = hashlib.sha256(
-            f"{data.digest()} {config.digest_text()} {seed} {self._metrics}".encode()
+            f"{data.digest()} {config.digest_text()} {self._seeds} {self._metrics}".encode()
         ).hexdigest()[:16]
 
     def _measure(self, spec: ModelSpec, trial: optuna.Trial | None) -> dict[str, float]:
@@ -110,21 +116,24 @@ class CellTrainingObjective(CellObjective):
         def report(epoch: int, accuracies: list[float]) -> None:
             if trial is None or not self._is_prunable:
                 return
-            trial.report(accuracies[0], step=epoch)
+            trial.report(float(np.mean(accuracies)), step=epoch)
             # Asked at the end too, for the pruner's books; but what is done is not thrown away.
             if trial.should_prune() and epoch < self._config.epochs:
                 raise optuna.TrialPruned(f"Pruned after epoch {epoch}.")
 
-        (result,) = train(
+        results = train(
             spec,
             self._data,
             self._config,
-            seeds=[self._seed],
+            seeds=self._seeds,
             device=self._device,
             n_threads=self._n_threads,
             on_epoch=report,
         )
-        return asdict(result.final)
+        return {
+            name: float(np.mean([getattr(result.final, name) for result in results]))
+            for name in _MEASURED
+        }
 
     @property
     def _is_prunable(self) -> bool:
@@ -142,3 +151,10 @@ class CellTrainingObjective(CellObjective):
                 known = attrs | dict(zip(self._metrics, other.values, strict=True))
                 return {name: known[name] for name in _MEASURED}
         return None
+
+
+def _check_seeds(seed: int | Sequence[int]) -> tuple[int, ...]:
+    seeds = tuple(map(index, seed if isinstance(seed, Sequence) else (seed,)))
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"`seed` must be one integer or different ones, but got {seed}.")
+    return seeds

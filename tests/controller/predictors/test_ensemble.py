@@ -6,6 +6,7 @@ import pytest
 from scipy.stats import kendalltau
 
 from optuna_dnas._typing import FloatArray
+from optuna_dnas.controller.predictors._base import FeatureLayout
 from optuna_dnas.controller.predictors._base import Predictor
 from optuna_dnas.controller.predictors._ensemble import EnsembleConfig
 from optuna_dnas.controller.predictors._ensemble import RankingLoss
@@ -26,6 +27,11 @@ def truth(codes: FloatArray) -> FloatArray:
     return np.stack([first, -codes[:, 0] - np.sin(codes[:, 2])], axis=1)
 
 
+def layout_of(dim: int, scale: float = 1.0) -> FeatureLayout:
+    """Of normal numbers."""
+    return FeatureLayout(np.zeros(dim, dtype=bool), np.full(dim, 2.0 * scale**2), np.arange(dim))
+
+
 def fit(
     codes: FloatArray,
     values: FloatArray,
@@ -38,8 +44,9 @@ def fit(
     return EnsembleConfig(**settings).fit(  # type: ignore[arg-type]
         codes,
         values,
-        is_categorical=np.zeros(dim, dtype=bool) if is_categorical is None else is_categorical,
-        typical_distance=np.full(dim, 2.0),
+        layout=layout_of(dim)
+        if is_categorical is None
+        else layout_of(dim)._replace(is_categorical=is_categorical),
         rng=np.random.default_rng(seed),
     )
 
@@ -114,8 +121,7 @@ def test_gradient_against_finite_differences(scale: float) -> None:
     model = EnsembleConfig().fit(
         train,
         truth(train / scale),
-        is_categorical=np.zeros(D, dtype=bool),
-        typical_distance=np.full(D, 2.0 * scale**2),
+        layout=layout_of(D, scale),
         rng=np.random.default_rng(0),
     )
     gradient = model.gradient(test)
@@ -135,8 +141,7 @@ def test_the_unit_of_a_number_does_not_matter() -> None:
     scaled = EnsembleConfig().fit(
         100 * train,
         truth(train),
-        is_categorical=np.zeros(D, dtype=bool),
-        typical_distance=np.full(D, 2.0 * 100**2),
+        layout=layout_of(D, 100.0),
         rng=np.random.default_rng(0),
     )
     np.testing.assert_allclose(

@@ -15,6 +15,7 @@ from .toy import dense_kernel
 from .toy import draw_mixed
 from .toy import fit
 from .toy import JITTER
+from .toy import layout_of
 from .toy import MIXED
 from .toy import numbers
 
@@ -46,9 +47,8 @@ def test_gradient_of_the_likelihood_against_finite_differences(seed: int) -> Non
     rng = np.random.default_rng(seed)
     codes = draw_mixed(15, seed)
     codes[:4, 2] = np.nan
-    embedding = _Embedding(MIXED, codes)
-    features = embedding(codes)
-    distances, targets = embedding.distances(features, features), rng.standard_normal(15)
+    embedding = _Embedding(layout_of(MIXED), codes)
+    distances, targets = embedding.distances(embedding(codes)), rng.standard_normal(15)
     parameters = rng.normal([1.0, 0.5, -1.0, 0.0, -2.0], 0.5)
     _, gradient = _negative_log_likelihood(parameters, distances, targets)
     for j in range(5):
@@ -60,12 +60,10 @@ def test_gradient_of_the_likelihood_against_finite_differences(seed: int) -> Non
 
 def test_likelihood_is_the_normal_density() -> None:
     codes, targets = draw_mixed(12), np.random.default_rng(0).standard_normal(12)
-    embedding = _Embedding(MIXED, codes)
-    features = embedding(codes)
+    embedding = _Embedding(layout_of(MIXED), codes)
     parameters = np.array([1.0, -0.5, 0.3, 0.1, -2.0])
-    value, _ = _negative_log_likelihood(
-        parameters, embedding.distances(features, features), targets
-    )
+    distances = embedding.distances(embedding(codes))
+    value, _ = _negative_log_likelihood(parameters, distances, targets)
     covariance = dense_kernel(codes, codes, np.exp(parameters[:-1]))
     covariance += (np.exp(-2.0) + JITTER) * np.eye(12)
     _, log_determinant = np.linalg.slogdet(covariance)
@@ -110,4 +108,4 @@ def test_hyper_parameters_see_the_latest_observations() -> None:
     limited = fit(codes, values, numbers(2), max_fit=60)
     assert early[0] > early[1]
     np.testing.assert_array_equal(limited._kernels[0].weights, late)
-    assert limited._features.shape == (120, 2)  # the posterior sees them all
+    assert limited._inputs.shape == (120, 2)  # the posterior sees them all

@@ -9,6 +9,7 @@ from optuna_dnas.controller.predictors._gaussian_process_regression import norma
 
 from .toy import draw_mixed
 from .toy import fit
+from .toy import layout_of
 from .toy import MIXED
 from .toy import truth
 
@@ -20,7 +21,7 @@ def test_conditioning_on_all_data_is_a_fresh_posterior() -> None:
     codes, test = draw_mixed(40), draw_mixed(15, seed=1)
     values = np.concatenate([truth(codes), codes[:, 2:3]], axis=1)
     model = fit(codes[:25], values[:25]).condition(codes, values)
-    fresh = GaussianProcess(_Embedding(MIXED, codes), model._kernels, codes, values)
+    fresh = GaussianProcess(_Embedding(layout_of(MIXED), codes), model._kernels, codes, values)
     np.testing.assert_allclose(model.predict(test), fresh.predict(test), atol=1e-9)
     same = fit(codes, values)
     np.testing.assert_array_equal(same.condition(codes, values).predict(test), same.predict(test))

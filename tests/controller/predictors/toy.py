@@ -1,9 +1,11 @@
-"""What the tests of the Gaussian process share: codes, values, and a kernel pair by pair."""
+"""What the tests of predictors share: codes, values, and a kernel pair by pair."""
 
 import numpy as np
 
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
+from optuna_dnas._typing import IntArray
+from optuna_dnas.controller import FeatureLayout
 from optuna_dnas.controller import GaussianProcessConfig
 from optuna_dnas.controller.predictors._gaussian_process_regression import GaussianProcess
 from optuna_dnas.controller.predictors._gaussian_process_regression import matern52
@@ -25,14 +27,25 @@ def truth(codes: FloatArray) -> FloatArray:
     return (np.sin(4 * codes[:, 0]) + np.array([0.0, 1.5, -1.0])[codes[:, 1].astype(int)])[:, None]
 
 
+def layout_of(is_categorical: BoolArray, group: IntArray | None = None) -> FeatureLayout:
+    """Of numbers in [0, 1] and balanced categories; by default each is a group of its own."""
+    typical_distance = np.where(is_categorical, 1 / 2, 1 / 6)
+    own = np.arange(len(is_categorical))
+    return FeatureLayout(is_categorical, typical_distance, own if group is None else group)
+
+
 def fit(
-    codes: FloatArray, values: FloatArray, is_categorical: BoolArray = MIXED, **settings: float
+    codes: FloatArray,
+    values: FloatArray,
+    is_categorical: BoolArray = MIXED,
+    *,
+    group: IntArray | None = None,
+    **settings: float,
 ) -> GaussianProcess:
     model = GaussianProcessConfig(**settings).fit(  # type: ignore[arg-type]
         codes,
         values,
-        is_categorical=is_categorical,
-        typical_distance=np.where(is_categorical, 1 / 2, 1 / 6),
+        layout=layout_of(is_categorical, group),
         rng=np.random.default_rng(0),
     )
     assert isinstance(model, GaussianProcess)

@@ -102,8 +102,8 @@ def test_statistics_are_those_of_the_lines() -> None:
             "cpu_seconds": 2.0,
             "runs": [
                 {
-                    stop: {f"{part}_accuracy": a for part in ("train", "validation", "test")}
-                    for stop in ("halfway", "final")
+                    stop: {f"{part}_accuracy": s * a for part in ("train", "validation", "test")}
+                    for stop, s in (("halfway", -0.5), ("final", 1.0))
                 }
                 for a in row
             ],
@@ -113,7 +113,7 @@ def test_statistics_are_those_of_the_lines() -> None:
     found = statistics([*lines, {"failure": "diverged"}])
     assert (found["cells"], found["failed"]) == (41, 1)
     assert found["correlation_single_seeds"] == found["correlation_means_of_3"] == 1.0
-    assert found["correlation_flops"] == -1.0
+    assert found["correlation_flops"] == found["correlation_halfway_final"] == -1.0
     assert found["best"] == pytest.approx(0.9, abs=1e-5)
     assert found["sd_of_seeds"] == pytest.approx(1e-6, rel=0.2)
 

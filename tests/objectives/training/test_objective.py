@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
@@ -74,6 +75,41 @@ def test_trial_keeps_what_training_gives() -> None:
     assert objective.evaluate(trial.params) == trial.value
 
 
+def test_several_seeds_give_means() -> None:
+    (trial,) = run(build(seed=[4, 0, 2]), SKIP)
+    results = train(SKIP, DATA, QUICK, seeds=[4, 0, 2])
+    assert trial.value == np.mean([result.final.validation_accuracy for result in results])
+    assert trial.user_attrs["test_accuracy"] == np.mean([r.final.test_accuracy for r in results])
+    curves = [list(result.validation_accuracies.values()) for result in results]
+    assert list(trial.intermediate_values.values()) == np.mean(curves, axis=0).tolist()
+    assert len({result.final.validation_accuracy for result in results}) > 1
+
+
+def test_one_seed_is_the_seed_alone() -> None:
+    study = optuna.create_study(direction="maximize")
+    run(build(seed=3), SKIP, study=study)
+    (trial,) = run(build(seed=[3]), SKIP, study=study)
+    assert trial.user_attrs["reused_from"] == 0
+
+
+def test_who_prunes_nothing_validates_at_the_stops_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    epochs: list[int] = []
+
+    def spy(*args: Any, **options: Any) -> Any:
+        results = train(*args, **options)
+        epochs[:] = results[0].validation_accuracies
+        return results
+
+    monkeypatch.setattr(_objective, "train", spy)
+    config = replace(QUICK, epochs=5)
+    one, two = (build(config=config, metrics=names) for names in (["test_accuracy"], ["flops"]))
+    (trial,) = run(one, CHAIN)
+    assert epochs == [1, 2, 3, 4, 5]
+    (other,) = run(two, CHAIN)
+    assert epochs == [3, 5]
+    assert other.user_attrs["test_accuracy"] == trial.value
+
+
 def test_several_objectives_have_their_directions() -> None:
     names = ["test_accuracy", "flops", "training_time"]
     objective = build(metrics=names)
@@ -138,6 +174,7 @@ def test_isomorphic_cell_is_answered_from_storage(
     "change",
     [
         {"seed": 1},
+        {"seed": [0, 1]},
         {"config": replace(QUICK, epochs=3)},
         {"reuse": False},
         {"metrics": ["test_accuracy"]},
@@ -212,6 +249,8 @@ def test_successive_halving_completes() -> None:
         ({"metrics": ["accuracy"]}, "but got 'accuracy'"),
         ({"max_flops": 0}, "`max_flops` must be positive, but got 0"),
         ({"max_vertices": 8}, "`max_vertices` must be from 2 to 7, but got 8"),
+        ({"seed": []}, r"`seed` must be one integer or different ones, but got \[\]"),
+        ({"seed": (1, 1)}, r"`seed` must be one integer or different ones, but got \(1, 1\)"),
         ({"device": "tpu"}, "`device` must be .* but got 'tpu'"),
         (
             {"max_vertices": 7, "config": replace(QUICK, stem_channels=4)},

@@ -1,0 +1,19 @@
+"""Published searches of cells as Optuna samplers, with their authors' settings, to compare with.
+
+They serve benchmarks in one process: some keep state between asks, and a sampler is for one study.
+"""
+
+from benchmarks.peers._bananas import BananasSampler
+from benchmarks.peers._base import CellSampler
+from benchmarks.peers._base import History
+from benchmarks.peers._evolution import RegularizedEvolutionSampler
+from benchmarks.peers._local_search import LocalSearchSampler
+
+
+__all__ = [
+    "BananasSampler",
+    "CellSampler",
+    "History",
+    "LocalSearchSampler",
+    "RegularizedEvolutionSampler",
+]

@@ -1,0 +1,138 @@
+"""What a search can be about."""
+
+from dataclasses import asdict
+from dataclasses import dataclass
+import os
+from pathlib import Path
+
+import click
+from optuna.pruners import BasePruner
+from optuna.pruners import SuccessiveHalvingPruner
+
+from optuna_dnas.objectives import DigitsCellObjective
+from optuna_dnas.objectives import NASBench101Objective
+from optuna_dnas.objectives import NASBench101Table
+
+
+BENCHMARKS = ("digits", "nasbench101")
+N_TRIALS = {"digits": 100, "nasbench101": 150, "digits-trained": 20}
+"""How many trials a command adds, by the study's name: about a minute's worth at most."""
+
+_NASBENCH101_VARIABLE = "OPTUNA_DNAS_NASBENCH101"
+_NASBENCH101_URL = "https://storage.googleapis.com/nasbench/nasbench_only108.tfrecord"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Goal:
+    """What to optimise.
+
+    Args:
+        metrics: Their names.
+        max_flops: The most multiply-adds allowed; `None`: any number.
+        max_params: The most parameters allowed.
+    """
+
+    metrics: tuple[str, ...]
+    max_flops: float | None = None
+    max_params: float | None = None
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """Those that there are, by the name of the cost."""
+        limits = {"flops": self.max_flops, "params": self.max_params}
+        return {name: limit for name, limit in limits.items() if limit is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """Cells, and how to learn what they are worth.
+
+    Args:
+        name: Also the study's name, if the user gives none.
+        description: For the user, one line.
+        objective: Of the study.
+        pruner: Of the study; `None`: the objective reports nothing to prune by.
+        knows_costs: Whether the table's ``mean`` gives flops and params too.
+    """
+
+    name: str
+    description: str
+    objective: DigitsCellObjective | NASBench101Objective
+    pruner: BasePruner | None = None
+    knows_costs: bool
+
+
+def open_benchmark(
+    name: str | None, table: Path | None, goal: Goal, *, train: bool, device: str
+) -> Benchmark:
+    """The benchmark that the arguments of a command mean.
+
+    Args:
+        name: Of `BENCHMARKS`; `None`: the digits, unless a table is given.
+        table: Of NASBench-101.
+        goal: What to optimise.
+        train: Train the digits' cells instead of looking them up.
+        device: Where they are trained.
+
+    Raises:
+        click.UsageError: The arguments contradict each other, or the table is missing.
+    """
+    if name is None:
+        name = "digits" if table is None else "nasbench101"
+    if name == "digits":
+        if table is not None:
+            raise click.UsageError(
+                f"{table} is taken for a table of NASBench-101, and the digits come with the "
+                "package: leave out the file, or --benchmark digits."
+            )
+        return _train_digits(goal, device) if train else _look_up_digits(goal)
+    if train:
+        raise click.UsageError("--train is for the digits: NASBench-101 is a table, no data.")
+    return _open_nasbench101(table or _table_of_environment(), goal)
+
+
+def _look_up_digits(goal: Goal) -> Benchmark:
+    objective = DigitsCellObjective(**asdict(goal))
+    return Benchmark(
+        name="digits",
+        description=(
+            f"Searching the {len(objective.table):,} cells of at most 5 vertices. Each has been "
+            "trained 3 times on scikit-learn's digits."
+        ),
+        objective=objective,
+        knows_costs=True,
+    )
+
+
+def _train_digits(goal: Goal, device: str) -> Benchmark:
+    return Benchmark(
+        name="digits-trained",
+        description="Training cells of at most 5 vertices on scikit-learn's digits.",
+        objective=DigitsCellObjective(**asdict(goal), train=True, device=device),
+        # Of 20 epochs; earlier than after 5 of them accuracies say little.
+        pruner=SuccessiveHalvingPruner(min_resource=5, reduction_factor=2),
+        knows_costs=True,
+    )
+
+
+def _open_nasbench101(path: Path, goal: Goal) -> Benchmark:
+    objective = NASBench101Objective(
+        NASBench101Table.open(path, progress=True), **asdict(goal)
+    )
+    return Benchmark(
+        name="nasbench101",
+        description=f"Searching the {len(objective.table):,} cells of {path}.",
+        objective=objective,
+        knows_costs=False,
+    )
+
+
+def _table_of_environment() -> Path:
+    path = os.environ.get(_NASBENCH101_VARIABLE)
+    if not path:
+        raise click.UsageError(
+            "NASBench-101 needs its table, a file of 499 MB. Get it with\n"
+            f"  curl -O {_NASBENCH101_URL}\n"
+            f"and name it as TABLE or in the environment variable {_NASBENCH101_VARIABLE}."
+        )
+    return Path(path)

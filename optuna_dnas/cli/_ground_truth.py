@@ -1,0 +1,92 @@
+"""How good the result of a search is among all cells of a table.
+
+N: cells within the limits, M: metrics. Values are minimised.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from optuna.study import StudyDirection
+
+from optuna_dnas._typing import FloatArray
+from optuna_dnas.cli._benchmarks import Benchmark
+from optuna_dnas.cli._benchmarks import Goal
+from optuna_dnas.search_space import COST_NAMES
+from optuna_dnas.search_space import ModelSpec
+
+
+# The mean of the same runs in another order may differ in its last bits.
+_DECIMALS = 9
+
+
+class Standing(NamedTuple):
+    """Of a cell by one metric."""
+
+    rank: int  # from 1; equal cells share the better rank
+    n_cells: int
+    regret: float  # what it lacks to the best, in units of the metric
+
+
+class FrontShare(NamedTuple):
+    """Of some cells and the Pareto front of the table."""
+
+    n_cells: int
+    n_on_front: int
+    n_front: int
+
+
+class GroundTruth:
+    """What all cells within the limits are worth, for judging a search that has ended.
+
+    Args:
+        benchmark: Its table has the answers; what a study itself has trained does not count.
+        goal: The metrics, and the limits.
+    """
+
+    def __init__(self, benchmark: Benchmark, goal: Goal) -> None:
+        self._objective = benchmark.objective
+        self._metrics = goal.metrics
+        maximized = [d == StudyDirection.MAXIMIZE for d in self._objective.directions]
+        self._signs = np.where(maximized, -1.0, 1.0)  # (M,)
+        table = self._objective.table
+        means = np.stack([table.mean(name) for name in goal.metrics], axis=1)
+        known = ~np.isnan(means).any(axis=1)
+        for name, limit in goal.limits.items():
+            known &= table.mean(name) <= limit
+        self._values = self._minimized(means[known])  # (N, M)
+
+    @classmethod
+    def of(cls, benchmark: Benchmark, goal: Goal) -> "GroundTruth | None":
+        """`None` if the table does not know enough, or is too large to compare cell by cell."""
+        asked = {*goal.metrics, *goal.limits}
+        if not benchmark.knows_costs and (len(goal.metrics) > 1 or asked & {*COST_NAMES}):
+            return None
+        return cls(benchmark, goal)
+
+    def standing(self, spec: ModelSpec) -> Standing:
+        """Where a cell stands, by the only metric."""
+        gaps = self._value(spec)[0] - self._values[:, 0]
+        rank = 1 + int(np.count_nonzero(gaps > 0))
+        return Standing(rank, len(gaps), max(0.0, float(gaps.max(initial=0.0))))
+
+    def front_share(self, specs: Iterable[ModelSpec]) -> FrontShare:
+        """How many cells nothing in the table dominates."""
+        found = {spec.hash(): self._value(spec) for spec in specs}
+        n_on_front = sum(not self._is_dominated(value) for value in found.values())
+        n_front = sum(not self._is_dominated(value) for value in self._values)
+        return FrontShare(len(found), n_on_front, n_front)
+
+    def _is_dominated(self, value: FloatArray) -> bool:
+        no_worse = np.all(self._values <= value, axis=1)
+        better = np.any(self._values < value, axis=1)
+        return bool(np.any(no_worse & better))
+
+    def _value(self, spec: ModelSpec) -> FloatArray:
+        """(M,) of one cell; its costs are those of the cell as it was proposed."""
+        measured, cost = self._objective.table.query(spec), self._objective.space.cost(spec)
+        by_name = [getattr(cost if n in COST_NAMES else measured, n) for n in self._metrics]
+        return self._minimized(np.array(by_name, dtype=float))
+
+    def _minimized(self, means: FloatArray) -> FloatArray:
+        return np.round(self._signs * means, _DECIMALS)

@@ -1,0 +1,106 @@
+"""The objective that trains small cells on digits, or knows from a table what it would give."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import optuna
+
+from optuna_dnas.objectives._cell_objective import CellObjective
+from optuna_dnas.objectives._digits_table import DigitsTable
+from optuna_dnas.search_space import ModelSpec
+from optuna_dnas.search_space import NASBench101Space
+
+
+if TYPE_CHECKING:
+    from optuna_dnas.objectives.training import CellTrainingObjective
+
+
+_MAX_VERTICES = 5
+
+
+class DigitsCellObjective(CellObjective):
+    """What a cell of up to 5 vertices achieves on scikit-learn's digits, and what it costs.
+
+    ::
+
+        objective = DigitsCellObjective(metrics=["validation_accuracy", "flops"])
+        study = optuna.create_study(
+            directions=objective.directions, sampler=DNASSampler(space=objective.space)
+        )
+        study.optimize(objective, n_trials=100)
+
+    Every trial keeps, as user attributes: ``architecture`` (read it with ``ModelSpec.parse``),
+    ``architecture_hash``, ``flops`` (multiply-adds), ``params``, and the metrics of the table that
+    are not optimised. A cell that is not valid, which only samplers without knowledge of the space
+    propose, is pruned with the reason in ``invalid``.
+
+    With ``train=True`` a cell is trained as those of the table were, all seeds in one pass. On a
+    CPU of the same kind with the same PyTorch, the accuracies are the table's to the last bit.
+    Pruners are told of every epoch, and isomorphic cells are reused, as
+    :class:`CellTrainingObjective` says. That needs scikit-learn.
+
+    Args:
+        metrics: What to optimise: any of ``"validation_accuracy"``, ``"test_accuracy"``,
+            ``"train_accuracy"``, ``"training_time"`` (seconds of one run), ``"flops"``
+            (multiply-adds), ``"params"``.
+        max_flops: The most multiply-adds allowed, recorded as the constraint ``max_flops``.
+        max_params: The most parameters allowed, recorded as the constraint ``max_params``.
+        repeat: Which of the runs; `None` is the mean over all of them.
+        stop: ``"final"`` or ``"halfway"``.
+        train: Whether to train, instead of asking the table.
+        device: Where to train: ``"cpu"``, ``"mps"``, or ``"cuda"`` with mixed precision.
+
+    Raises:
+        ValueError: An argument is not what it should be; the message names it.
+    """
+
+    def __init__(
+        self,
+        *,
+        metrics: Sequence[str] = ("validation_accuracy",),
+        max_flops: float | None = None,
+        max_params: float | None = None,
+        repeat: int | None = None,
+        stop: str = "final",
+        train: bool = False,
+        device: str = "cpu",
+    ) -> None:
+        self.table = DigitsTable.load()
+        super().__init__(
+            NASBench101Space(max_vertices=_MAX_VERTICES, network=self.table.settings.network),
+            measured=self.table.metric_names,
+            metrics=metrics,
+            max_flops=max_flops,
+            max_params=max_params,
+        )
+        # A study should not begin with what cannot work.
+        self.table.query(self.table.cell(0), repeat=repeat, stop=stop)
+        for name, value, default in (("repeat", repeat, None), ("stop", stop, "final")):
+            if train and value != default:
+                raise ValueError(
+                    f"`{name}` must be {default!r} if `train` is True, but got {value!r}."
+                )
+        self._repeat, self._stop = repeat, stop
+        self._training = self._build_training(device) if train else None
+
+    def _measure(self, spec: ModelSpec, trial: optuna.Trial | None) -> dict[str, float]:
+        if self._training is None:
+            return self.table.query(spec, repeat=self._repeat, stop=self._stop).by_name()
+        # The weights of a network are drawn in the order of its vertices.
+        return self._training._measure(self.space.canonical(spec), trial)
+
+    def _build_training(self, device: str) -> "CellTrainingObjective":
+        from optuna_dnas.objectives.training import CellTrainingObjective
+        from optuna_dnas.objectives.training import TrainingConfig
+        from optuna_dnas.objectives.training import TrainingData
+
+        settings = self.table.settings
+        return CellTrainingObjective(
+            TrainingData.digits(**settings.data),
+            metrics=self._metrics,
+            # A pruner wants to hear more than the table keeps.
+            config=TrainingConfig(**settings.config | {"validation_interval": 1}),
+            seed=settings.seeds,
+            device=device,
+            max_vertices=_MAX_VERTICES,
+        )

@@ -1,0 +1,132 @@
+"""Runs go on where they were stopped, and count queries as the protocol says."""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+import json
+from pathlib import Path
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+from click.testing import CliRunner
+import optuna
+import pytest
+
+from benchmarks import run
+from benchmarks.problems import Problem
+
+
+ROOT = Path(run.__file__).parents[1]
+Run = tuple[str, str, int, int]
+SAMPLERS = ("Random", "TPE")
+
+
+@pytest.fixture
+def instant(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
+    """No searches, and no processes; the runs that were asked for."""
+    asked: list[Run] = []
+
+    def fake(_: Callable[..., Any], runs: Iterable[Run], n_workers: int) -> Iterator[Any]:
+        for problem, sampler, seed, queries in runs:
+            asked.append((problem, sampler, seed, queries))
+            yield {"problem": problem, "sampler": sampler, "seed": seed, "queries": queries}
+
+    monkeypatch.setattr(run, "map_unordered", fake)
+    return asked
+
+
+def start(output: Path, *options: str) -> None:
+    arguments = ["--problem", "mixed", "--queries", "5", "--output", str(output), *options]
+    arguments += [word for sampler in SAMPLERS for word in ("--sampler", sampler)]
+    result = CliRunner().invoke(run.main, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+
+
+def test_samplers_take_turns(tmp_path: Path, instant: list[Run]) -> None:
+    start(tmp_path / "results.jsonl", "--seeds", "3:5")
+    assert [(sampler, seed) for _, sampler, seed, _ in instant] == [
+        ("Random", 3),
+        ("TPE", 3),
+        ("Random", 4),
+        ("TPE", 4),
+    ]
+
+
+def test_only_what_is_missing_is_run(tmp_path: Path, instant: list[Run]) -> None:
+    output = tmp_path / "results.jsonl"
+    start(output, "--seeds", "0:2")
+    instant.clear()
+    start(output, "--seeds", "0:3")
+    assert [(sampler, seed) for _, sampler, seed, _ in instant] == [("Random", 2), ("TPE", 2)]
+    start(output, "--seeds", "0:1", "--queries", "6")
+    assert instant[2:] == [("mixed", "Random", 0, 6), ("mixed", "TPE", 0, 6)]
+
+
+@pytest.mark.parametrize("n_cut", [1, 20])
+def test_cut_line_is_run_again(tmp_path: Path, instant: list[Run], n_cut: int) -> None:
+    output = tmp_path / "results.jsonl"
+    start(output, "--seeds", "0:2")
+    whole = output.read_text()
+    output.write_text(whole[:-n_cut])
+    assert len(run.read_runs(output)) == 3
+    instant.clear()
+    start(output, "--seeds", "0:2")
+    assert instant == [("mixed", "TPE", 1, 5)]
+    assert output.read_text() == whole
+
+
+class Steps(Problem):
+    """Ten points, of which the odd ones are invalid."""
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        x = trial.suggest_int("x", 0, 9)
+        if x % 2:
+            raise optuna.TrialPruned
+        return float(x)
+
+
+def test_invalid_and_repeated_points_cost_no_query() -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    for x in (1, 4, 4, 6, 3, 2, 6):
+        study.enqueue_trial({"x": x})
+    best = run._search(study, run._Clock(Steps()), 3)
+    assert best == [4.0, 4.0, 2.0]
+    assert sum(trial.state.is_finished() for trial in study.trials) == 6
+
+
+def test_search_of_few_points_ends() -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    best = run._search(study, run._Clock(Steps()), 8)
+    assert len(best) == 5
+    assert best[-1] == 0.0
+
+
+@pytest.mark.slow
+def test_killed_run_goes_on(tmp_path: Path) -> None:
+    output = tmp_path / "results.jsonl"
+    command = [sys.executable, "-m", "benchmarks.run", "--problem", "mixed", "--sampler", "TPE"]
+    command += ["--seeds", "0:24", "--queries", "40", "--jobs", "2", "--output", str(output)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (output.exists() and output.read_text().count("\n") > 2):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    while any(Path(f"/proc/{pid}").exists() for pid in children):
+        assert time.monotonic() < deadline, "A worker has outlived its parent."
+        time.sleep(0.01)
+    before = run.read_runs(output)
+    assert len(before) < 24
+
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    runs = [json.loads(line) for line in output.read_text().splitlines()]
+    assert runs[: len(before)] == before
+    assert sorted(line["seed"] for line in runs) == list(range(24))
+    assert all(line["optimum"] == 0.0 for line in runs)
+    assert all(len(line["best"]) == 40 for line in runs)

@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+
+from optuna_dnas import DNASSampler
+from optuna_dnas.search_space import ModelSpec
+from optuna_dnas.search_space import NASBench101Space
+from tests.objectives.records import Run
+from tests.objectives.records import write_table
+
+
+@pytest.fixture(scope="session")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that holds the 16 cells that a search of seed 0 starts with."""
+    rng = np.random.default_rng(1)
+    specs = {spec.hash(): spec for spec in _start_of_a_search()}
+    runs = [Run(spec, (1.0, *rng.random(3)), (2.0, *rng.random(3))) for spec in specs.values()]
+    return write_table(tmp_path_factory.mktemp("cli") / "cells.tfrecord", runs)
+
+
+def _start_of_a_search() -> list[ModelSpec]:
+    space = NASBench101Space()
+    study = optuna.create_study(sampler=DNASSampler(space=space, seed=0))
+    return [space.suggest(study.ask()) for _ in range(16)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty one, which the shell is in."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OPTUNA_DNAS_NASBENCH101", raising=False)
+    return tmp_path
