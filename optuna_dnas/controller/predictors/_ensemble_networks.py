@@ -181,4 +181,4 @@ def _check_observations(features: FloatArray, values: FloatArray) -> None:
     if not len(features) or not values.shape[1]:
         raise ValueError("There must be an observation and a value.")
     if np.isnan(features).any() or np.isnan(values).any():
-        raise ValueError("Codes and values must not be NaN.")
+        raise ValueError("Features and values must not be NaN.")
