@@ -1,10 +1,10 @@
 """A call that goes on while trials run, and ends when the process does."""
 
-import atexit
 from collections.abc import Callable
 import threading
 from typing import Generic
 from typing import TypeVar
+from weakref import finalize
 from weakref import WeakSet
 
 
@@ -57,9 +57,12 @@ def stop_if_process_ends() -> None:
         raise SystemExit
 
 
-@atexit.register
 def _stop() -> None:
     # An interpreter that goes away while a thread is in native code aborts the process.
     _process_ends.set()
     for thread in tuple(_threads):
         thread.join()
+
+
+# Not by `atexit`, which leaves out what a thread that imports torch at this moment registers.
+finalize(_process_ends, _stop)

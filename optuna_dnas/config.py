@@ -57,7 +57,7 @@ class DNASConfig:
         flat: The search of any other space, on the identity latent.
         controller: The disentangled latent, and its pre-training without labels. `None` is
             ``ControllerConfig()`` for a space whose weights ship with the package, and
-            ``ControllerConfig.quick(space.size)``, some seconds, for any other.
+            `ControllerConfig.quick`, some seconds of training, for any other.
         semi_supervised: Train the whole controller with labels in every round (the paper);
             `None` keeps the pre-trained encoder and decoder, and fits predictors only.
     """

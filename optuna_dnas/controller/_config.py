@@ -159,14 +159,16 @@ class ControllerConfig:
         check_share(self, "warmup")
 
     @classmethod
-    def quick(cls, space_size: float) -> ControllerConfig:
+    def quick(cls, space_size: float, sequence_length: int) -> ControllerConfig:
         """Enough for a search, within seconds, of a latent space that nobody looks at.
 
         Args:
             space_size: Architectures of the space; may be infinite. The fewer there are, the
                 sooner they are learned.
+            sequence_length: LSTM steps of an architecture, which a training step is as long as.
         """
-        n_steps = round(min(1_000, 80 * math.log(max(space_size, 4))))
+        longest = min(1_000, 10_000 / sequence_length)
+        n_steps = round(min(longest, 80 * math.log(max(space_size, 4))))
         return cls(objective=KLObjective(), n_cells=6_000, n_steps=n_steps, learning_rate=6e-3)
 
 

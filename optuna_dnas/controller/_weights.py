@@ -39,7 +39,10 @@ def resolve_config(space: SearchSpace[Any], config: ControllerConfig | None) -> 
         return config
     thorough = ControllerConfig()
     is_shipped = os.path.exists(_path(SHIPPED_WEIGHTS, space, thorough))
-    return thorough if is_shipped else ControllerConfig.quick(space.size)
+    if is_shipped:
+        return thorough
+    assert space.vocabulary is not None
+    return ControllerConfig.quick(space.size, space.vocabulary.n_steps)
 
 
 def missing_weights(space: SearchSpace[Any], config: ControllerConfig | None) -> Path | None:

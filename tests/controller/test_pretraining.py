@@ -83,12 +83,13 @@ def test_other_spaces_are_trained_quickly_by_their_size(
     cache: Path, trainings: list[ControllerConfig]
 ) -> None:
     latent = load(None)
-    assert trainings == [latent.config] == [ControllerConfig.quick(TINY.size)]
+    assert trainings == [latent.config] == [ControllerConfig.quick(TINY.size, 2)]
     sizes = [1, 7, 91, 64_544, 423_624, math.inf]
-    n_steps = [ControllerConfig.quick(size).n_steps for size in sizes]
+    n_steps = [ControllerConfig.quick(size, 6).n_steps for size in sizes]
     assert n_steps == sorted(n_steps)
     assert n_steps[0] > 100
     assert n_steps[-1] == 1_000
+    assert ControllerConfig.quick(math.inf, 20).n_steps == 500
 
 
 @pytest.mark.parametrize("space", [TINY, *SHIPPED], ids=repr)
@@ -259,7 +260,7 @@ def test_what_autocast_has_converted_for_other_threads_is_kept(
 )
 def test_quick_weights_reconstruct_within_12_cpu_seconds(max_vertices: int, least: float) -> None:
     space = NASBench101Space(max_vertices=max_vertices)
-    config = ControllerConfig.quick(space.size)
+    config = ControllerConfig.quick(space.size, space.vocabulary.n_steps)
     start = time.thread_time()
     tokens = space.sample_tokens(config.n_cells, np.random.default_rng(0))
     latent = pretrained(space.vocabulary, tokens, config, seed=0)
