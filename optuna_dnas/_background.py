@@ -4,30 +4,23 @@ from collections.abc import Callable
 import threading
 from typing import Generic
 from typing import TypeVar
-from weakref import finalize
-from weakref import WeakSet
 
 
 T = TypeVar("T")
-
-_process_ends = threading.Event()
-_threads: WeakSet[threading.Thread] = WeakSet()
 
 
 class BackgroundCall(Generic[T]):
     """A function that runs in a thread of its own, from now on.
 
     Args:
-        function: Called once; what takes long in it calls `stop_if_process_ends` now and then.
+        function: What takes long in it calls `stop_if_process_ends` now and then.
     """
 
     def __init__(self, function: Callable[[], T]) -> None:
         self._function = function
         self._results: list[T] = []
         self._error: BaseException | None = None
-        # A daemon: the interpreter would wait for any other thread before it tells it to stop.
-        self._thread = threading.Thread(target=self._run, name="optuna-dnas", daemon=True)
-        _threads.add(self._thread)
+        self._thread = _Thread(target=self._run)
         self._thread.start()
 
     def result(self) -> T:
@@ -40,29 +33,31 @@ class BackgroundCall(Generic[T]):
         if self._error is not None:
             raise self._error
         if not self._results:
-            # This process was forked from the one that the thread runs in.
+            # The thread was stopped, or is in the process that this one was forked from.
             return self._function()
         return self._results[0]
 
     def _run(self) -> None:
         try:
             self._results.append(self._function())
+        except SystemExit:
+            pass
         except BaseException as error:
             self._error = error
 
 
+class _Thread(threading.Thread):
+    """Not a daemon: the interpreter waits for it before it takes down what it uses.
+
+    Native code that is in the middle of something would abort the whole process.
+    """
+
+    def __init__(self, target: Callable[[], None]) -> None:
+        super().__init__(target=target, name="optuna-dnas", daemon=False)
+
+
 def stop_if_process_ends() -> None:
-    """Raise `SystemExit` in a background call when the main thread is done; else do nothing."""
-    if _process_ends.is_set() and threading.current_thread() in _threads:
+    """Raise `SystemExit` in a background call if the main thread is done; else do nothing."""
+    is_background = isinstance(threading.current_thread(), _Thread)
+    if is_background and not threading.main_thread().is_alive():
         raise SystemExit
-
-
-def _stop() -> None:
-    # An interpreter that goes away while a thread is in native code aborts the process.
-    _process_ends.set()
-    for thread in tuple(_threads):
-        thread.join()
-
-
-# Not by `atexit`, which leaves out what a thread that imports torch at this moment registers.
-finalize(_process_ends, _stop)

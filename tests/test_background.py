@@ -83,8 +83,9 @@ print(os.waitpid(child, 0)[1], call.result() == os.getpid())
     assert printed == "0 True\n"
 
 
-def test_a_process_ends_although_a_thread_is_training(tmp_path: Path) -> None:
-    """Without an abort, as a thread in native code would cause, and without a file."""
+@pytest.mark.parametrize("moment", ["importing torch", "training"])
+def test_a_process_ends_although_a_thread_is_busy(moment: str, tmp_path: Path) -> None:
+    """With neither an abort, as native code without an interpreter would cause, nor a file."""
     _run_python(
         """
 from pathlib import Path
@@ -107,8 +108,29 @@ def work():
     )
 
 BackgroundCall(work)
-assert training.wait(timeout=60)
+assert sys.argv[2] != "training" or training.wait(timeout=60)
 """,
         str(tmp_path),
+        moment,
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_thread_that_outlives_the_main_one_does_for_itself_what_was_stopped() -> None:
+    printed = _run_python(
+        """
+import threading
+from optuna_dnas._background import BackgroundCall
+from optuna_dnas._background import stop_if_process_ends
+
+def work():
+    threading.main_thread().join()
+    stop_if_process_ends()
+    return threading.current_thread()
+
+call = BackgroundCall(work)
+user = threading.Thread(target=lambda: print(call.result() is user))
+user.start()
+"""
+    )
+    assert printed == "True\n"
