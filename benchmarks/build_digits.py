@@ -9,29 +9,27 @@ where it stood when it is started again; what it loses are the cells at work.
 
 import ast
 from collections.abc import Iterator
-from concurrent.futures import as_completed
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
 from functools import cache
-import itertools
+from functools import partial
 import json
-import multiprocessing
-import os
 from pathlib import Path
 import platform
 import re
-import threading
 import time
 from typing import Any
 
 import click
 import numpy as np
-from scipy.stats import spearmanr
 import torch
 from tqdm import tqdm
 
+from benchmarks.digits_statistics import correlation_of_runs
+from benchmarks.digits_statistics import rank_correlation
+from benchmarks.digits_statistics import spearman_brown
+from benchmarks.workers import map_unordered
 from optuna_dnas.objectives.training import DivergedError
 from optuna_dnas.objectives.training import network_shape
 from optuna_dnas.objectives.training import train
@@ -113,30 +111,9 @@ def train_cells(
     cells: list[str], settings: Settings, n_workers: int, *, in_one_pass: bool = True
 ) -> Iterator[dict[str, Any]]:
     """Lines in the order in which they are ready, with a progress bar."""
-    context = multiprocessing.get_context("spawn")
-    with (
-        ProcessPoolExecutor(n_workers, context, initializer=_end_with_parent) as pool,
-        tqdm(total=len(cells), unit="cell", smoothing=0.02) as bar,
-    ):
-        for chunk in _chunks(cells, 100):
-            futures = [
-                pool.submit(train_cell, cell, settings, in_one_pass=in_one_pass) for cell in chunk
-            ]
-            for future in as_completed(futures):
-                bar.update()
-                yield future.result()
-
-
-def _end_with_parent() -> None:
-    """A worker would wait for ever for a parent that was killed."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def wait() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
+    train = partial(train_cell, settings=settings, in_one_pass=in_one_pass)
+    lines = map_unordered(train, cells, n_workers)
+    yield from tqdm(lines, total=len(cells), unit="cell", smoothing=0.02)
 
 
 def build(output: Path, cells: list[str], settings: Settings, n_workers: int) -> int:
@@ -163,8 +140,7 @@ def statistics(lines: list[dict[str, Any]]) -> dict[str, float]:
     test = _accuracies(kept, "final", "test")
     n_seeds = final.shape[1]
     means, half = final.mean(axis=1), n_seeds // 2
-    pairs = list(itertools.combinations(range(n_seeds), 2))
-    single = float(np.mean([_correlation(final[:, a], final[:, b]) for a, b in pairs]))
+    single = correlation_of_runs(final)
     flops = np.array([line["flops"] for line in kept])
     first, second = (final[:, k::2][:, :half].mean(axis=1) for k in (0, 1))
     # Chosen by what the two means have in common: a part of one of them would bend the figure.
@@ -174,13 +150,12 @@ def statistics(lines: list[dict[str, Any]]) -> dict[str, float]:
         "failed": len(lines) - len(kept),
         "cpu_seconds_per_cell": float(np.mean([line["cpu_seconds"] for line in kept])),
         "correlation_single_seeds": single,
-        f"correlation_means_of_{half}": _correlation(first, second),
-        f"correlation_means_of_{half}_in_best_quarter": _correlation(first[top], second[top]),
-        # Spearman and Brown: the means of 3 other seeds, from the single ones.
-        "correlation_means_of_3_predicted": 3 * single / (1 + 2 * single),
-        "correlation_validation_test": _correlation(means, test.mean(axis=1)),
-        "correlation_halfway_final": _correlation(halfway.mean(axis=1), means),
-        "correlation_flops": _correlation(flops, means),
+        f"correlation_means_of_{half}": rank_correlation(first, second),
+        f"correlation_means_of_{half}_in_best_quarter": rank_correlation(first[top], second[top]),
+        "correlation_means_of_3_predicted": spearman_brown(single, 3),
+        "correlation_validation_test": rank_correlation(means, test.mean(axis=1)),
+        "correlation_halfway_final": rank_correlation(halfway.mean(axis=1), means),
+        "correlation_flops": rank_correlation(flops, means),
         "worst": float(means.min()),
         "median": float(np.median(means)),
         "best": float(means.max()),
@@ -197,10 +172,6 @@ def _accuracies(lines: list[dict[str, Any]], stop: str, part: str) -> np.ndarray
     return np.array([[run[stop][name] for run in line["runs"]] for line in lines])
 
 
-def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    return float(spearmanr(a, b).statistic)
-
-
 def _repair(output: Path, header: dict[str, Any]) -> list[dict[str, Any]]:
     """The lines of an earlier run, without the last one if a kill has cut it."""
     text = output.read_text("utf-8") if output.exists() else ""
@@ -214,11 +185,6 @@ def _repair(output: Path, header: dict[str, Any]) -> list[dict[str, Any]]:
     if found != header:
         raise click.ClickException(f"{output} was made with other settings: {found}.")
     return lines
-
-
-def _chunks(cells: list[str], size: int) -> Iterator[list[str]]:
-    for start in range(0, len(cells), size):
-        yield cells[start : start + size]
 
 
 def _parse(settings: tuple[str, ...]) -> dict[str, Any]:

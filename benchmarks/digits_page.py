@@ -69,7 +69,7 @@ def _making(table: DigitsTable, cells: Cells) -> str:
         *((name.replace("_", " "), str(value)) for name, value in settings.config.items()),
         ("PyTorch", settings.torch),
         ("CPU", settings.cpu),
-        ("training", f"{cells.training_time:,.0f} seconds by the clock, one core a process"),
+        ("training", f"{cells.training_time:,.0f} CPU seconds"),
     ]
     interval = settings.config["validation_interval"]
     return f"""\

@@ -68,7 +68,7 @@ def pack(header: Line, lines: Iterable[Line], cells: Iterable[str]) -> DigitsArc
         [[[_count(stop, part, settings) for part in PARTS] for stop in run] for run in cell]
         for cell in runs
     ]
-    seconds = [[[stop["training_time"] for stop in run] for run in cell] for cell in runs]
+    seconds = [_cpu_seconds(line) for line in ordered]
     stored = [spec_to_cell(ModelSpec.parse(line["cell"]), line["params"]) for line in ordered]
     return DigitsArchive(
         settings,
@@ -127,6 +127,18 @@ def _check_line(line: Line, settings: DigitsSettings, space: NASBench101Space) -
     cost = asdict(space.cost(ModelSpec.parse(cell)))
     if cost != {name: line[name] for name in cost}:
         raise IncompleteError(f"The cell {cell} costs {cost}, which is not what its line says.")
+
+
+def _cpu_seconds(line: Line) -> list[list[float]]:
+    """(R, 2) of each run until each stop. A clock would count what else the machine was doing.
+
+    The runs of a pass have equal parts of it, and halfway is where the clock has it.
+    """
+    share = line["cpu_seconds"] / len(line["runs"])
+    return [
+        [share * run[stop]["training_time"] / run["final"]["training_time"] for stop in STOPS]
+        for run in line["runs"]
+    ]
 
 
 def _count(metrics: dict[str, float], part: str, settings: DigitsSettings) -> int:

@@ -52,7 +52,10 @@ class Features:
 
     def of_codes(self, codes: FloatArray) -> FloatArray:
         """(N, D) codes -> (N, F), with the descriptors of what they decode to."""
-        return codes if self._space is None else self._join(codes, self.latent.decode(codes))
+        if self._space is None:
+            return codes
+        canonical, _ = self._space.canonicalize(self.latent.decode(codes))
+        return self._join(codes, canonical)
 
     def _join(self, codes: FloatArray, tokens: TokenArray) -> FloatArray:
         if self._space is None:

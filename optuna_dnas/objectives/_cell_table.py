@@ -30,8 +30,8 @@ class Metrics:
             are the next three.
         test_accuracy: Between 0 and 1.
         train_accuracy: Between 0 and 1.
-        training_time: Seconds of one run from its start: on a TPU v2 chip in NASBench-101, on one
-            core of a CPU in the table of digits.
+        training_time: Seconds of one run from its start: on a TPU v2 chip in NASBench-101, of CPU
+            time in the table of digits.
         trainable_parameters: Of the whole network.
     """
 

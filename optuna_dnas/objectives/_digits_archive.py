@@ -5,7 +5,7 @@ N: cells, R: runs of a cell::
     cells           (N,) of `CELL_DTYPE`, sorted by hash
     flops           (N,) multiply-adds
     n_correct       (N, R, 2, 3) images classified correctly: cell, run, stop, part of the data
-    training_time   (N, R, 2) seconds
+    training_time   (N, R, 2) CPU seconds
     settings        the bytes of `DigitsSettings` as JSON
 
 An accuracy is a count over a known number of images: kept as the count, it loses nothing.

@@ -132,10 +132,9 @@ class SearchSpace(abc.ABC, Generic[ArchitectureT]):
         return self
 
     def descriptors(self, tokens: TokenArray) -> FloatArray:
-        """(N, T) valid tokens -> (N, F) numbers that describe architectures, by default none.
+        """(N, T) canonical tokens -> (N, F) numbers that describe architectures, by default none.
 
-        They are properties of the architecture that need no evaluation, of any scale, and equal
-        for equivalent architectures.
+        They are of any scale, and need no evaluation.
         """
         return np.empty((len(tokens), 0))
 

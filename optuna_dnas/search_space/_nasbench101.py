@@ -185,7 +185,7 @@ class NASBench101Space(SearchSpace[ModelSpec]):
         return fixed
 
     def descriptors(self, tokens: TokenArray) -> FloatArray:
-        """(N, T) -> (N, 38): see `describe`, and the logarithms of both costs."""
+        """(N, T) canonical tokens -> (N, 38): see `describe`, and the logarithms of both costs."""
         adjacency, ops, _ = prune(*self._split(tokens))
         costs = np.log(self.token_costs(tokens))
         return np.concatenate([describe(adjacency, ops), costs], axis=1)

@@ -5,10 +5,8 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 import json
 from pathlib import Path
-import signal
 import subprocess
 import sys
-import time
 from typing import Any
 
 from click.testing import CliRunner
@@ -17,6 +15,7 @@ import pytest
 
 from benchmarks import run
 from benchmarks.problems import Problem
+from tests.killed import run_and_kill
 
 
 ROOT = Path(run.__file__).parents[1]
@@ -105,22 +104,12 @@ def test_search_of_few_points_ends() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="It reads /proc.")
 def test_killed_run_goes_on(tmp_path: Path) -> None:
     output = tmp_path / "results.jsonl"
     command = [sys.executable, "-m", "benchmarks.run", "--problem", "mixed", "--sampler", "TPE"]
     command += ["--seeds", "0:24", "--queries", "40", "--jobs", "2", "--output", str(output)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not (output.exists() and output.read_text().count("\n") > 2):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    while any(Path(f"/proc/{pid}").exists() for pid in children):
-        assert time.monotonic() < deadline, "A worker has outlived its parent."
-        time.sleep(0.01)
+    run_and_kill(command, output, 3, folder=ROOT)
     before = run.read_runs(output)
     assert len(before) < 24
 

@@ -24,12 +24,14 @@ def test_cost_limits_are_never_broken(config: SearchConfig, column: int) -> None
     everything = CELLS.enumerate_tokens()
     limits = np.full(2, np.inf)
     limits[column] = np.quantile(CELLS.token_costs(everything)[:, column], 0.3)
-    run = Run(CELLS, heavy, config, cost_limits=limits).steps(40)
-    costs = [CELLS.cost(spec) for spec in CELLS.tokens_to_architectures(run.tokens)]
-    measured = np.array([[cost.flops, cost.params] for cost in costs])
-    assert (measured <= limits).all()
-    within = measured[10:, column] / limits[column]
-    assert np.median(within) > 0.75  # and the budget is used
+    used = []
+    for seed in range(3):
+        run = Run(CELLS, heavy, config, seed=seed, cost_limits=limits).steps(40)
+        costs = [CELLS.cost(spec) for spec in CELLS.tokens_to_architectures(run.tokens)]
+        measured = np.array([[cost.flops, cost.params] for cost in costs])
+        assert (measured <= limits).all()
+        used.append(np.median(measured[10:, column] / limits[column]))
+    assert np.median(used) > 0.8  # and the budget is used
 
 
 @pytest.mark.parametrize("config", [CONFIG, QUEUE])

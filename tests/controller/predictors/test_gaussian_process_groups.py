@@ -132,19 +132,6 @@ def test_posterior_with_groups_against_the_dense_formula() -> None:
     np.testing.assert_allclose(deviation[:, 0] ** 2, variance, atol=1e-8)
 
 
-def test_gradient_of_the_mean_with_groups_against_finite_differences() -> None:
-    train, test = draw_mixed(40), draw_mixed(10, seed=1)
-    values = np.concatenate([truth(train), train[:, 2:3] ** 2], axis=1)
-    model = fit(train, values, group=GROUP)
-    gradient = model.gradient(test)
-    assert gradient.shape == (10, 2, 4)
-    for d in (0, 2):
-        step = 1e-5 * np.eye(4)[d]
-        difference = (model.predict(test + step)[0] - model.predict(test - step)[0]) / 2e-5
-        np.testing.assert_allclose(gradient[:, :, d], difference, rtol=1e-4, atol=1e-6)
-    assert (gradient[:, :, MIXED] == 0).all()
-
-
 def test_the_order_of_features_does_not_matter() -> None:
     train, test = draw_mixed(40), draw_mixed(15, seed=1)
     order = np.array([3, 0, 2, 1])

@@ -3,6 +3,7 @@ import pytest
 from scipy.stats import rankdata
 
 from optuna_dnas._typing import FloatArray
+from optuna_dnas._typing import IntArray
 from optuna_dnas.controller.predictors._gaussian_process_regression import normal_scores
 
 from .toy import dense_kernel
@@ -69,9 +70,10 @@ def test_deviations_are_honest() -> None:
     assert 0.5 < within.mean() < 0.9
 
 
-def test_gradient_against_finite_differences() -> None:
+@pytest.mark.parametrize("group", [None, np.array([1, 0, 0, 1])], ids=["own", "shared"])
+def test_gradient_against_finite_differences(group: IntArray | None) -> None:
     train, test = draw_mixed(40), draw_mixed(10, seed=1)
-    model = fit(train, np.concatenate([truth(train), train[:, 2:3] ** 2], axis=1))
+    model = fit(train, np.concatenate([truth(train), train[:, 2:3] ** 2], axis=1), group=group)
     gradient = model.gradient(test)
     assert gradient.shape == (10, 2, 4)
     for d in (0, 2):

@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 import json
 from pathlib import Path
-import signal
 import subprocess
 import sys
-import time
 from typing import Any
 
 import click
@@ -22,6 +20,7 @@ from benchmarks.build_digits import statistics
 from benchmarks.build_digits import train_cell
 from optuna_dnas.objectives.training import TrainingConfig
 from optuna_dnas.search_space import ModelSpec
+from tests.killed import run_and_kill
 
 
 ROOT = Path(build_digits.__file__).parents[1]
@@ -124,18 +123,7 @@ def test_killed_run_goes_on(tmp_path: Path) -> None:
     output = tmp_path / "digits.jsonl"
     command = [sys.executable, "-m", "benchmarks.build_digits", "--output", str(output)]
     command += ["--cells", "12", "--seeds", "2", "--set", "epochs=4", "--data", "n_train=100"]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not (output.exists() and output.read_text().count("\n") > 3):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    while any(Path(f"/proc/{pid}").exists() for pid in children):
-        assert time.monotonic() < deadline, "A worker has outlived its parent."
-        time.sleep(0.01)
+    run_and_kill(command, output, 4, folder=ROOT)
     n_before = output.read_text().count("\n") - 1
     assert n_before < 12
 

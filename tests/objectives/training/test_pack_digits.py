@@ -1,6 +1,7 @@
 """The command that packs the lines of `build_digits` into the table of the package."""
 
 from collections.abc import Callable
+import itertools
 import json
 from pathlib import Path
 import random
@@ -64,6 +65,29 @@ def write(path: Path, lines: list[dict[str, Any]]) -> Path:
     return path
 
 
+def test_times_are_cpu_seconds(tmp_path: Path) -> None:
+    """The clock decides where halfway is, and no more."""
+    lines = make_lines()
+    slow = make_lines()
+    for line in slow:
+        for run, stop in itertools.product(line["runs"], STOPS):
+            run[stop]["training_time"] *= 3
+    table = DigitsTable(write(tmp_path / "lines.npz", lines))
+    same = DigitsTable(write(tmp_path / "slow.npz", slow))
+    for line in lines:
+        spec = ModelSpec.parse(line["cell"])
+        for repeat, run in enumerate(line["runs"]):
+            halfway, final = (
+                table.query(spec, repeat=repeat, stop=stop).training_time for stop in STOPS
+            )
+            assert final == 0.5  # of one CPU second for two runs
+            clock = run["halfway"]["training_time"] / run["final"]["training_time"]
+            assert halfway / final == pytest.approx(clock, rel=1e-6)
+    for stop in STOPS:
+        times = [t.mean("training_time", stop=stop) for t in (table, same)]
+        np.testing.assert_allclose(*times, rtol=1e-6)
+
+
 def test_table_answers_with_the_numbers_of_the_lines(tmp_path: Path) -> None:
     table = DigitsTable(write(tmp_path / "digits.npz", make_lines()))
     assert len(table) == len(CELLS)
@@ -72,7 +96,7 @@ def test_table_answers_with_the_numbers_of_the_lines(tmp_path: Path) -> None:
         for repeat, run in enumerate(line["runs"]):
             for stop in STOPS:
                 found = table.query(spec, repeat=repeat, stop=stop).by_name()
-                assert found.pop("training_time") == np.float32(run[stop].pop("training_time"))
+                del found["training_time"], run[stop]["training_time"]
                 assert found == run[stop]
         assert table.query(spec).trainable_parameters == line["params"]
     flops = {line["hash"]: line["flops"] for line in make_lines()}
