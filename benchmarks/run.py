@@ -6,13 +6,16 @@ Every process has one thread, so that CPU times compare.
     python -m benchmarks.run --problem hartmann6 --sampler DNAS --sampler TPE --seeds 0:30
 """
 
+from collections.abc import Callable
 import functools
 import itertools
 import json
+import math
 from pathlib import Path
 import platform
 import time
 from typing import Any
+from typing import NamedTuple
 import warnings
 
 import click
@@ -27,8 +30,8 @@ from benchmarks.problems import PROBLEMS
 from benchmarks.workers import map_unordered
 
 
-# A generic sampler that repeats itself gives up after so many proposals a query.
-_MAX_TRIALS_PER_QUERY = 40
+# A search ends when so many proposals in a row were invalid or had been evaluated before.
+_MAX_FUTILE = 200
 
 _PROBLEM = click.Choice(list(PROBLEMS))
 _SAMPLER = click.Choice(list(CONTENDERS))
@@ -90,7 +93,7 @@ def _run(run: tuple[str, str, int, int]) -> dict[str, Any]:
         directions=[clock.problem.direction],
         sampler=CONTENDERS[sampler_name](seed, clock.problem.space),
     )
-    best = _search(study, clock, n_queries)
+    queries = _search(study, clock.problem, clock, n_queries)
     n_valid = sum(t.state == TrialState.COMPLETE for t in study.trials)
     return {
         "problem": problem_name,
@@ -99,9 +102,10 @@ def _run(run: tuple[str, str, int, int]) -> dict[str, Any]:
         "queries": n_queries,
         "direction": clock.problem.direction.name,
         "optimum": clock.problem.optimum,
-        "best": best,
+        "values": queries.values,
+        "best": queries.best,
         "invalid": len(study.trials) - n_valid,
-        "repeated": n_valid - len(best),
+        "repeated": n_valid - len(queries.values),
         "sampling_cpu_seconds": clock.total - clock.objective,
         "machine": f"{platform.machine()} {platform.python_version()} optuna {optuna.__version__}",
     }
@@ -129,23 +133,44 @@ class _Clock:
             self.objective += time.process_time() - start
 
 
-def _search(study: optuna.Study, clock: _Clock, n_queries: int) -> list[float]:
-    """Best value after each query; a repeated or invalid point costs no query."""
+class _Queries(NamedTuple):
+    """What a search has evaluated, in order."""
+
+    values: list[float]  # of each query
+    best: list[float]  # what is reported of the best until then
+
+
+def _search(
+    study: optuna.Study,
+    problem: Problem,
+    objective: Callable[[optuna.Trial], float],
+    n_queries: int,
+) -> _Queries:
+    """Search until so many queries are made; a repeated or invalid point is none."""
+    queries = _Queries([], [])
+    sign = -1 if problem.direction == StudyDirection.MAXIMIZE else 1
     seen: set[str] = set()
-    best: list[float] = []
-    better = min if clock.problem.direction == StudyDirection.MINIMIZE else max
+    lowest = math.inf
+    n_futile = 0
 
     def record(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        key = clock.problem.key(trial)
+        nonlocal lowest, n_futile
+        key = problem.key(trial)
         if trial.value is None or trial.state != TrialState.COMPLETE or key in seen:
-            return
-        seen.add(key)
-        best.append(better(best[-1], trial.value) if best else trial.value)
-        if len(best) == n_queries:
+            n_futile += 1
+        else:
+            n_futile = 0
+            is_best = not seen or sign * trial.value < lowest
+            if is_best:
+                lowest = sign * trial.value
+            queries.values.append(trial.value)
+            queries.best.append(problem.reported(trial) if is_best else queries.best[-1])
+            seen.add(key)
+        if len(seen) == n_queries or n_futile == _MAX_FUTILE:
             study.stop()
 
-    study.optimize(clock, n_trials=_MAX_TRIALS_PER_QUERY * n_queries, callbacks=[record])
-    return best
+    study.optimize(objective, callbacks=[record])
+    return queries
 
 
 @functools.cache

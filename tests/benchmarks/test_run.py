@@ -91,16 +91,34 @@ def test_invalid_and_repeated_points_cost_no_query() -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for x in (1, 4, 4, 6, 3, 2, 6):
         study.enqueue_trial({"x": x})
-    best = run._search(study, run._Clock(Steps()), 3)
-    assert best == [4.0, 4.0, 2.0]
+    queries = run._search(study, Steps(), Steps(), 3)
+    assert queries.values == [4.0, 6.0, 2.0]
+    assert queries.best == [4.0, 4.0, 2.0]
     assert sum(trial.state.is_finished() for trial in study.trials) == 6
 
 
 def test_search_of_few_points_ends() -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    best = run._search(study, run._Clock(Steps()), 8)
-    assert len(best) == 5
-    assert best[-1] == 0.0
+    queries = run._search(study, Steps(), Steps(), 8)
+    assert sorted(queries.values) == [0.0, 2.0, 4.0, 6.0, 8.0]
+    assert queries.best[-1] == 0.0
+    last = [t.number for t in study.trials if t.value == queries.values[-1]][0]
+    assert len(study.trials) == last + 1 + run._MAX_FUTILE
+
+
+class Held(Steps):
+    """Chooses by the value, and reports another metric."""
+
+    def reported(self, trial: optuna.trial.FrozenTrial) -> float:
+        return 10.0 * trial.params["x"] + trial.number
+
+
+def test_incumbent_is_chosen_by_the_value_and_reported_by_another_metric() -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    for x in (4, 6, 4, 2, 8):
+        study.enqueue_trial({"x": x})
+    queries = run._search(study, Held(), Held(), 4)
+    assert queries.best == [40.0, 40.0, 23.0, 23.0]
 
 
 @pytest.mark.slow
