@@ -129,7 +129,7 @@ class Mixed(Problem):
 
 PROBLEMS: dict[str, Callable[[], Problem]] = {
     "nasbench101-test": lambda: _nasbench101("test_accuracy"),
-    "nasbench101-validation": lambda: _nasbench101("validation_accuracy", reported="test_accuracy"),
+    "nasbench101-validation": lambda: _nasbench101("validation_accuracy", "test_accuracy"),
     "digits": lambda: CellProblem(DigitsCellObjective(metrics=["validation_accuracy"])),
     "hartmann6": Hartmann6,
     "mixed": Mixed,

@@ -102,7 +102,7 @@ def test_search_of_few_points_ends() -> None:
     queries = run._search(study, Steps(), Steps(), 8)
     assert sorted(queries.values) == [0.0, 2.0, 4.0, 6.0, 8.0]
     assert queries.best[-1] == 0.0
-    last = [t.number for t in study.trials if t.value == queries.values[-1]][0]
+    last = next(t.number for t in study.trials if t.value == queries.values[-1])
     assert len(study.trials) == last + 1 + run._MAX_FUTILE
 
 
