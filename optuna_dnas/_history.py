@@ -57,6 +57,10 @@ class FinishedTrials:
         self._seen = {number for number in self._seen if number >= self._n_settled}
         return sorted(finished, key=lambda t: (t.datetime_complete, t.number))
 
+    def unsettled(self, trials: Sequence[FrozenTrial]) -> Sequence[FrozenTrial]:
+        """All trials from the first one on that had not finished at the last call of `new`."""
+        return trials[bisect_left(trials, self._n_settled, key=lambda trial: trial.number) :]
+
 
 class ParameterUnion:
     """All parameters that finished trials had, with their newest distributions, by name."""
@@ -68,7 +72,10 @@ class ParameterUnion:
     def update(self, trials: Sequence[FrozenTrial]) -> dict[str, BaseDistribution]:
         """Take in new trials; the order of names does not depend on hashes."""
         for trial in self._finished.new(trials):
-            self._distributions.update(trial.distributions)
+            for name, distribution in trial.distributions.items():
+                # An equal one stays the same object: comparing those costs nothing.
+                if self._distributions.get(name) != distribution:
+                    self._distributions[name] = distribution
         return dict(sorted(self._distributions.items()))
 
 
@@ -106,10 +113,11 @@ class History:
             return
         tokens, valid = self._canonical([t.params for t in new])
         self._taken.update(token_keys(tokens[valid]))
-        rows = [k for k, t in enumerate(new) if valid[k] and _values(t) is not None]
+        minimised = [self._minimised(trial) for trial in new]
+        rows = [k for k, values in enumerate(minimised) if valid[k] and values is not None]
         if not rows:
             return
-        values = np.array([_values(new[k]) for k in rows], dtype=float) * self._signs
+        values = np.array([minimised[k] for k in rows])
         violations = np.array([_violation(new[k]) for k in rows])
         block = Observations(tokens[rows], values, violations)
         self._read_cost_limits([new[k] for k in rows])
@@ -122,7 +130,7 @@ class History:
         """Keys of all evaluated and running architectures; trial number ``but`` is left out."""
         running = [
             published_params(t)
-            for t in trials
+            for t in self._finished.unsettled(trials)
             if t.state == TrialState.RUNNING and t.number != but
         ]
         running = [params for params in running if self._covers(params)]
@@ -130,6 +138,15 @@ class History:
             return self._taken
         tokens, valid = self._canonical(running)
         return self._taken.union(token_keys(tokens[valid]))
+
+    def n_pending(self, trials: Sequence[FrozenTrial], number: int) -> int:
+        """How many trials before this one will have an architecture that is not known yet."""
+        unsettled = self._finished.unsettled(trials)
+        n_known = sum(t.number < number and self._is_known(t) for t in unsettled)
+        return number - (len(trials) - len(unsettled)) - n_known
+
+    def _is_known(self, trial: FrozenTrial) -> bool:
+        return trial.state != TrialState.RUNNING or self._covers(published_params(trial))
 
     def signed(self, values: FloatArray) -> list[float]:
         """(M,) minimised values -> M values in the study's directions."""
@@ -141,6 +158,17 @@ class History:
         if self._space.vocabulary is None:
             return not self._names.isdisjoint(params)
         return self._names <= params.keys()
+
+    def _minimised(self, trial: FrozenTrial) -> FloatArray | None:
+        """(M,) values, of which infinity is the worst; `None` if nothing is known."""
+        values = _values(trial)
+        if values is not None:
+            return np.array(values, dtype=float) * self._signs
+        # A flat space does not know what is invalid. Pruned before it began, a trial shows it:
+        # for Optuna's own samplers, too, there is nothing worse. A cell is pruned for other reasons.
+        if trial.state == TrialState.PRUNED and self._space.vocabulary is None:
+            return np.full(len(self._signs), np.inf)
+        return None
 
     def _canonical(self, params: Sequence[Mapping[str, Any]]) -> tuple[TokenArray, np.ndarray]:
         tokens = self._space.params_to_tokens(params)

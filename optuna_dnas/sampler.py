@@ -214,6 +214,7 @@ class DNASSampler(BaseSampler):
             fixed=search.space.fixed_tokens(fixed_params(study, trial)),
             cost_limits=search.history.cost_limits,
             number=trial.number,
+            n_pending=search.history.n_pending(trials, trial.number),
             seed=self._entropy,
         )
 

@@ -14,7 +14,9 @@ class SearchConfig:
 
     Args:
         n_startup_trials: Random architectures that are evaluated first (N of the paper).
-        round_size: Evaluations between two fits.
+        round_size: Evaluations between two fits, at most.
+        round_growth: They are also at most this share of all evaluations until then: early fits
+            are cheap, and each of few evaluations says much.
         from_queue: Candidates are ranked once a round, and asks take the next one. Otherwise
             every ask takes in the newest evaluations and samples candidates of its own.
         n_candidates: Latent codes that are sampled for one ranking.
@@ -31,6 +33,7 @@ class SearchConfig:
 
     n_startup_trials: int
     round_size: int
+    round_growth: float = 1.0
     from_queue: bool
     n_candidates: int
     strategies: tuple[SamplingStrategy, ...]
@@ -43,9 +46,21 @@ class SearchConfig:
     pool_strategies: tuple[SamplingStrategy, ...] = ()
 
     def __post_init__(self) -> None:
-        check_positive(self, "round_size", "n_candidates", "n_directions", "max_observations")
+        check_positive(
+            self, "round_size", "round_growth", "n_candidates", "n_directions", "max_observations"
+        )
         check_not_negative(self, "n_startup_trials", "noise", "n_pseudo_labelled")
         if not self.strategies:
             raise ValueError("`strategies` must not be empty.")
         if self.n_pseudo_labelled and not self.pool_strategies:
             raise ValueError("`pool_strategies` must not be empty with `n_pseudo_labelled`.")
+
+    def round_start(self, n_observed: int) -> int:
+        """Until which observation the fit has seen them that an ask uses."""
+        start = max(self.n_startup_trials, 1)
+        while (end := start + self._n_in_round(start)) <= n_observed:
+            start = end
+        return start
+
+    def _n_in_round(self, start: int) -> int:
+        return min(self.round_size, max(1, int(self.round_growth * start)))

@@ -41,6 +41,8 @@ from optuna_dnas.strategies._state import SearchState
 # Spaces up to this size are enumerated before a duplicate is proposed.
 _MAX_ENUMERATED = 1 << 16
 _N_RANDOM = (16, 4_000)
+# Of a round; who finds none left ranks candidates of its own.
+_MAX_QUEUE = 256
 
 
 class Proposal(NamedTuple):
@@ -59,6 +61,7 @@ class Query(NamedTuple):
     fixed: Mapping[int, Any]  # tokens that are given
     cost_limits: FloatArray | None  # (2,) multiply-adds and parameters; infinite: no limit
     number: int  # of the trial
+    n_pending: int  # earlier trials whose architectures are not known yet
     seed: int  # entropy of all draws
 
 
@@ -66,9 +69,9 @@ class Query(NamedTuple):
 class _Round:
     """What a round boundary leaves for the asks of the round."""
 
-    number: int
+    start: int  # until which observation it has seen them
     fitted: FittedController
-    queue: list[Proposal]
+    queue: dict[bytes, Proposal]  # by key, the best first
 
 
 class LatentSearch:
@@ -112,7 +115,7 @@ class LatentSearch:
         if n_observed < n_startup:
             space = self._space.conditioned_on(query.observations.tokens)
             return propose_random(space, query, rng, source="startup")
-        current = self._round_at((n_observed - n_startup) // self._config.round_size, query)
+        current = self._round_at(self._config.round_start(n_observed), query)
         if self._config.from_queue and not query.fixed:
             proposal = self._next_in_queue(current, query)
             if proposal is not None:
@@ -125,15 +128,13 @@ class LatentSearch:
         ranked = self._rank(space, fitted, observations, query, rng)
         return next(ranked, None) or propose_random(space, query, rng, source="prior")
 
-    def _round_at(self, number: int, query: Query) -> _Round:
+    def _round_at(self, start: int, query: Query) -> _Round:
         """Fit at a round boundary, to what was observed until then."""
-        if self._round is not None and self._round.number == number:
+        if self._round is not None and self._round.start == start:
             return self._round
-        rng = np.random.default_rng([query.seed, 1, number])
-        n_startup = max(self._config.n_startup_trials, 1)
-        n_until = n_startup + number * self._config.round_size
+        rng = np.random.default_rng([query.seed, 1, start])
         # Nothing that happens after the boundary may change the queue: workers share it.
-        observations = query.observations.take(np.arange(n_until))
+        observations = query.observations.take(np.arange(start))
         taken = frozenset(token_keys(observations.tokens))
         until = query._replace(observations=observations, taken=taken, fixed={})
         seen = self._working_set(observations)
@@ -142,22 +143,25 @@ class LatentSearch:
         if self._config.n_pseudo_labelled:
             pseudo = self._pseudo_label(fitted, seen, taken, rng)
             fitted = self._controller.fit(observed, rng=rng, pseudo=pseudo, start=fitted)
-        queue = []
+        queue = {}
         if self._config.from_queue:
-            queue = list(self._rank(self._space, fitted, seen, until, rng))
-        self._round = _Round(number, fitted, queue)
+            ranked = self._rank(self._space, fitted, seen, until, rng)
+            queue = self._by_key(itertools.islice(ranked, _MAX_QUEUE))
+        self._round = _Round(start, fitted, queue)
         return self._round
 
     def _next_in_queue(self, current: _Round, query: Query) -> Proposal | None:
-        # Workers with one seed have one queue. The places of a trial are its own, so that two that
-        # ask at the same moment do not take the same architecture.
-        size = self._config.round_size
-        own = current.queue[query.number % size :: size]
-        for proposal in itertools.chain(own, current.queue):
-            canonical, _ = self._space.canonicalize(proposal.tokens[None])
-            if token_keys(canonical)[0] not in query.taken:
-                return proposal
-        return None
+        # Workers with one seed have one queue. Asked at the same moment, they do not see what the
+        # others take, but who was there before them: each of those takes one.
+        free = (proposal for key, proposal in current.queue.items() if key not in query.taken)
+        return next(itertools.islice(free, query.n_pending, None), None)
+
+    def _by_key(self, proposals: Iterable[Proposal]) -> dict[bytes, Proposal]:
+        listed = list(proposals)
+        if not listed:
+            return {}
+        canonical, _ = self._space.canonicalize(np.stack([p.tokens for p in listed]))
+        return dict(zip(token_keys(canonical), listed, strict=True))
 
     def _rank(
         self,
@@ -181,13 +185,11 @@ class LatentSearch:
         if not len(candidates.rows):
             return
         new = fitted.features(candidates.canonical)
-        reference = fitted.objectives.predict(fitted.features(observations.tokens))[0]
-        sampled = _to_unit_scale(
-            fitted.objectives.sample(new, rng, self._config.noise), reference
-        )
-        predictions = _to_objective_units(
-            fitted.objectives.predict(new)[0], reference, observations.values
-        )
+        means, deviations = fitted.objectives.predict(new)
+        thompson = means + self._config.noise * deviations * rng.standard_normal(means.shape)
+        reference = fitted.objectives.mean(fitted.features(observations.tokens))
+        sampled = _to_unit_scale(thompson, reference)
+        predictions = _to_objective_units(means, reference, observations.values)
         orders = [np.argsort(scalarize(sampled, s.direction), kind="stable") for s in states]
         for row in _interleave(orders):
             source = sources[candidates.rows[row]]

@@ -83,14 +83,14 @@ def test_a_running_trial_publishes_only_what_it_will_suggest(config: DNASConfig)
 def test_workers_that_ask_at_one_moment_take_different_places_of_the_queue(
     config: DNASConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not even published proposals are seen: a round's trials, no architecture twice."""
+    """Not even published proposals are seen: two rounds' trials, no architecture twice."""
     import optuna_dnas.sampler as module
 
     study = run("cell", make_sampler("cell", config), 8)
     snapshot = study.trials
     monkeypatch.setattr(module, "get_trials", lambda *_, **__: snapshot)
     cells = []
-    n_trials = config.declared.round_size
+    n_trials = 2 * config.declared.round_size
     for _ in range(n_trials):
         study.sampler = make_sampler("cell", config)
         cells.append(CELLS.hash(CELLS.suggest(study.ask())))

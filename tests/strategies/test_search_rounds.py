@@ -1,4 +1,5 @@
 from dataclasses import replace
+import itertools
 from typing import Any
 
 import numpy as np
@@ -66,15 +67,36 @@ def test_asking_changes_nothing() -> None:
 def test_workers_at_the_same_moment_take_different_ones_from_the_queue(
     space: SearchSpace[Any],
 ) -> None:
+    """As many as there may be, also more than a round has evaluations."""
+    n = 2 * QUEUE.round_size
     run = Run(space, bowl if space is FLAT else heavy, QUEUE).steps(8)
     proposals = []
-    for number in range(8, 8 + QUEUE.round_size):
+    for k in range(n):
         worker = make_search(space, QUEUE)
-        proposal = worker.propose(run.query(number=number))
+        proposal = worker.propose(run.query(number=8 + k, n_pending=k))
         assert proposal is not None
         assert proposal.source != "startup"
         proposals.append(proposal)
-    assert len(set(keys_of(proposals, space))) == QUEUE.round_size
+    assert len(set(keys_of(proposals, space))) == n
+
+
+@pytest.mark.parametrize(
+    ("growth", "n_evaluations"),
+    [
+        (1.0, [1, 2, 4, 5, 5, 5, 5]),
+        (0.5, [1, 1, 1, 2, 3, 4, 5]),
+        (0.1, [1, 1, 1, 1, 1, 1, 1]),
+    ],
+)
+def test_rounds_grow_with_what_is_known(growth: float, n_evaluations: list[int]) -> None:
+    config = replace(QUEUE, n_startup_trials=1, round_growth=growth)
+    starts = [config.round_start(n) for n in range(1, 100)]
+    ends = sorted(set(starts))
+    assert list(np.diff(ends))[: len(n_evaluations)] == n_evaluations
+    assert all(start <= n for n, start in enumerate(starts, start=1))
+    for start, end in itertools.pairwise(ends):
+        assert 1 <= end - start <= config.round_size
+        assert end - start <= max(1, growth * start)
 
 
 @pytest.mark.parametrize("space", [FLAT, CELLS])

@@ -28,6 +28,10 @@ class Predictor(abc.ABC):
     def predict(self, features: FloatArray) -> tuple[FloatArray, FloatArray]:
         """(N, F) features -> mean (N, M) and standard deviation (N, M)."""
 
+    def mean(self, features: FloatArray) -> FloatArray:
+        """(N, F) features -> (N, M), where that is all that is wanted."""
+        return self.predict(features)[0]
+
     @abc.abstractmethod
     def gradient(self, features: FloatArray) -> FloatArray:
         """(N, F) features -> (N, M, F) derivative of the mean; 0 along categories."""
