@@ -32,7 +32,7 @@ from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller._config import ControllerConfig
 from optuna_dnas.controller._config import positive_scale
 from optuna_dnas.controller._latent import Latent
-from optuna_dnas.controller._losses import token_log_probabilities
+from optuna_dnas.controller._losses import token_logits
 from optuna_dnas.controller._modules import Autoencoder
 from optuna_dnas.controller._training import build_autoencoder
 from optuna_dnas.controller._training import check_tokens
@@ -215,7 +215,7 @@ class DisentangledLatent(Latent):
             for rows in _chunks(len(codes)):
                 z = torch.as_tensor(means[rows], dtype=torch.float32).to(self._torch_device)
                 logits = self._autoencoder.decoder(z)
-                choices = token_log_probabilities(logits, self._feature_index, self._legal)
+                choices = token_logits(logits, self._feature_index, self._legal)
                 tokens[rows] = choices.argmax(dim=2).cpu().numpy()
         return tokens
 

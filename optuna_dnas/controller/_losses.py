@@ -10,14 +10,13 @@ import torch
 from torch.nn import functional as F
 
 
-def token_log_probabilities(
+def token_logits(
     logits: torch.Tensor,  # (B, L, F)
     feature_index: torch.Tensor,  # (T, C), place of each choice in the L * F logits
     legal: torch.Tensor,  # (T, C)
 ) -> torch.Tensor:  # (B, T, C)
-    """Log-softmax over each token's legal choices; -inf, no probability at all, elsewhere."""
-    choices = logits.flatten(1)[:, feature_index]
-    return F.log_softmax(choices.masked_fill(~legal, -torch.inf), dim=2)
+    """Logits of each token's choices; -inf, no probability at all, of those not legal."""
+    return logits.flatten(1)[:, feature_index].masked_fill(~legal, -torch.inf)
 
 
 def reconstruction_error(
@@ -27,7 +26,7 @@ def reconstruction_error(
     legal: torch.Tensor,  # (T, C)
 ) -> torch.Tensor:  # (B,)
     """Cross-entropy of the tokens in nats, summed over a sequence."""
-    log_probabilities = token_log_probabilities(logits, feature_index, legal)
+    log_probabilities = F.log_softmax(token_logits(logits, feature_index, legal), dim=2)
     return -log_probabilities.gather(2, tokens[:, :, None]).sum(dim=(1, 2))
 
 

@@ -4,6 +4,7 @@ N: architectures, T: tokens, M: objectives.
 """
 
 from collections.abc import Collection
+from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 from typing import NamedTuple
@@ -52,15 +53,23 @@ def select_new(
     if fixed:
         raw = raw.copy()
         raw[:, list(fixed)] = list(fixed.values())
-    canonical, valid = space.canonicalize(raw)
-    first_of: dict[bytes, int] = {}
-    for row, key in zip(np.flatnonzero(valid), token_keys(canonical[valid]), strict=True):
-        if key not in taken:
-            first_of.setdefault(key, int(row))
-    rows = np.fromiter(first_of.values(), dtype=np.int64, count=len(first_of))
+    different = _first_rows(token_keys(raw), frozenset())  # cheaper than their canonical forms
+    canonical, valid = space.canonicalize(raw[different])
+    new = np.flatnonzero(valid)
+    new = new[_first_rows(token_keys(canonical[new]), taken)]
+    rows = different[new]
     # Canonical order may move a vertex; a vertex that is fixed must stay where it is.
-    proposed = raw[rows] if fixed else canonical[rows]
-    return Candidates(proposed, canonical[rows], rows)
+    proposed = raw[rows] if fixed else canonical[new]
+    return Candidates(proposed, canonical[new], rows)
+
+
+def _first_rows(keys: Iterable[bytes], taken: Collection[bytes]) -> IntArray:
+    """Where each key that is not taken appears first."""
+    first_of: dict[bytes, int] = {}
+    for row, key in enumerate(keys):
+        if key not in taken:
+            first_of.setdefault(key, row)
+    return np.fromiter(first_of.values(), dtype=np.int64, count=len(first_of))
 
 
 def sample_directions(n: int, n_objectives: int, rng: np.random.Generator) -> FloatArray:

@@ -20,7 +20,7 @@ from optuna_dnas.controller._losses import kl_divergence
 from optuna_dnas.controller._losses import pairwise_logistic
 from optuna_dnas.controller._losses import reconstruction_error
 from optuna_dnas.controller._losses import squared_error
-from optuna_dnas.controller._losses import token_log_probabilities
+from optuna_dnas.controller._losses import token_logits
 from optuna_dnas.controller._losses import total_correlation
 from optuna_dnas.controller.predictors._ensemble import EnsembleConfig
 from optuna_dnas.controller.predictors._ensemble import SquaredLoss
@@ -42,7 +42,7 @@ def logits(n: int) -> torch.Tensor:
 
 
 def test_illegal_choices_have_exactly_no_probability() -> None:
-    probabilities = token_log_probabilities(logits(7), FEATURE_INDEX, LEGAL).exp()
+    probabilities = token_logits(logits(7), FEATURE_INDEX, LEGAL).softmax(2)
     assert (probabilities[:, ~LEGAL] == 0).all()
     assert (probabilities[:, LEGAL] > 0).all()
     torch.testing.assert_close(probabilities.sum(dim=2), torch.ones(7, len(VOCABULARY)).double())
@@ -52,7 +52,7 @@ def test_each_token_has_its_own_logits() -> None:
     places = VOCABULARY.feature_index[VOCABULARY.legal]
     assert len(set(places)) == len(places)
     hot = VOCABULARY.one_hot(sample_tokens(5))  # a huge logit at each right place
-    found = token_log_probabilities(torch.as_tensor(hot) * 50, FEATURE_INDEX, LEGAL).argmax(2)
+    found = token_logits(torch.as_tensor(hot) * 50, FEATURE_INDEX, LEGAL).argmax(2)
     np.testing.assert_array_equal(found, sample_tokens(5))
 
 
