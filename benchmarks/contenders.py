@@ -17,7 +17,6 @@ from optuna_dnas import DNASSampler
 from optuna_dnas.controller import SemiSupervisedConfig
 from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.strategies import LatentGradient
-from optuna_dnas.strategies import WholeSpace
 
 
 def _gp(seed: int) -> BaseSampler:
@@ -26,34 +25,40 @@ def _gp(seed: int) -> BaseSampler:
         return optuna.samplers.GPSampler(seed=seed)
 
 
-def semi_nas() -> DNASConfig:
-    """The paper's ablation: neither disentanglement nor dense sampling (Luo et al., 2020).
+def ablated(*, dense: bool, disentangled: bool) -> DNASConfig:
+    """The paper's ablation, its Table 3. With neither, it is SemiNAS (Luo et al., 2020).
 
-    Our controller becomes a plain autoencoder, and its unlabelled architectures come from the
-    whole latent space. As in SemiNAS, the loss is 0.8 of the squared error and 0.2 of the
-    cross-entropy, which is a mean over 27 tokens there, and no cost is predicted.
+    Without dense sampling, the unlabelled architectures are random ones. Without
+    disentanglement, our controller becomes the plain autoencoder of SemiNAS: the loss is 0.8 of
+    the squared error and 0.2 of the cross-entropy, which is a mean over 27 tokens there, and no
+    cost is predicted.
     """
-    paper = DNASConfig.paper()
-    declared = replace(
-        paper.declared,
-        strategies=(LatentGradient(share=1.0, top_k=100),),
-        pool_strategies=(WholeSpace(share=1.0),),
-    )
-    training = SemiSupervisedConfig(
-        accuracy_weight=0.8, cost_weight=0.0, reconstruction_weight=0.2 / 27, kl_weight=0.0
-    )
-    return replace(paper, declared=declared, semi_supervised=training)
+    config = DNASConfig.paper()
+    if not dense:
+        declared = replace(config.declared, pool_strategies=())
+        config = replace(config, declared=declared)
+    if not disentangled:
+        training = SemiSupervisedConfig(
+            accuracy_weight=0.8, cost_weight=0.0, reconstruction_weight=0.2 / 27, kl_weight=0.0
+        )
+        declared = replace(config.declared, strategies=(LatentGradient(share=1.0, top_k=100),))
+        config = replace(config, declared=declared, semi_supervised=training)
+    return config
+
+
+def _dnas(config: DNASConfig | None = None) -> "Contender":
+    return lambda seed, space: DNASSampler(seed=seed, space=space, config=config)
 
 
 Contender = Callable[[int, SearchSpace[Any] | None], BaseSampler]
 """A sampler for a seed, and for the declared space of the problem, if it has one."""
 
 CONTENDERS: dict[str, Contender] = {
-    "DNAS": lambda seed, space: DNASSampler(seed=seed, space=space),
-    "DNAS (paper)": lambda seed, space: DNASSampler(
-        seed=seed, space=space, config=DNASConfig.paper()
-    ),
-    "SemiNAS": lambda seed, space: DNASSampler(seed=seed, space=space, config=semi_nas()),
+    "DNAS": _dnas(),
+    "DNAS (paper)": _dnas(DNASConfig.paper()),
+    "DNAS (paper), not dense": _dnas(ablated(dense=False, disentangled=True)),
+    "DNAS (paper), not disentangled": _dnas(ablated(dense=True, disentangled=False)),
+    "SemiNAS": _dnas(ablated(dense=False, disentangled=False)),
     "BANANAS": lambda seed, space: BananasSampler(space, seed),
     "Local search": lambda seed, space: LocalSearchSampler(space, seed),
     "Evolution (20)": lambda seed, space: RegularizedEvolutionSampler(

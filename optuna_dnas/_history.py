@@ -163,9 +163,10 @@ class History:
         """(M,) values, of which infinity is the worst; `None` if nothing is known."""
         values = _values(trial)
         if values is not None:
-            return np.array(values, dtype=float) * self._signs
-        # A flat space does not know what is invalid. Pruned before it began, a trial shows it:
-        # for Optuna's own samplers, too, there is nothing worse. A cell is pruned for other reasons.
+            minimised: FloatArray = np.array(values, dtype=float) * self._signs
+            return minimised
+        # A flat space does not know what is invalid. A trial that is pruned before it begins
+        # shows it, and nothing is worse for Optuna's samplers, too.
         if trial.state == TrialState.PRUNED and self._space.vocabulary is None:
             return np.full(len(self._signs), np.inf)
         return None

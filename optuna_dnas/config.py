@@ -19,6 +19,7 @@ def _declared_search() -> SearchConfig:
     return SearchConfig(
         n_startup_trials=16,
         round_size=5,
+        round_growth=1 / 16,
         from_queue=True,
         n_candidates=4_000,
         strategies=(
@@ -38,13 +39,14 @@ def _flat_search() -> SearchConfig:
         n_startup_trials=10,
         round_size=10,
         from_queue=False,
-        n_candidates=800,
+        n_candidates=1_000,
         strategies=(
             DenseRegions(share=0.25),
             Neighbourhood(share=0.55),
             WholeSpace(share=0.20),
         ),
-        predictor=GaussianProcessConfig(),
+        predictor=GaussianProcessConfig(main_effects=True),
+        improvement_share=1 / 3,
     )
 
 
@@ -72,20 +74,20 @@ class DNASConfig:
         """The paper to the letter (arXiv 2009.13266, Algorithm 1), on NASBench-101.
 
         N = 100 random architectures, then rounds: train encoder, decoder and predictors on them;
-        sample M = 10,000 architectures in the regions of the top 3 and pseudo-label them; train
-        again; move the best along the gradient. What the paper leaves open is SemiNAS's.
+        sample M = 10,000 architectures, in the regions of the top 3 and from the whole space, and
+        pseudo-label them; train again; move the best along the gradient, of the cost, too, if
+        there is a limit. What the paper leaves open is SemiNAS's, but for the schedule (see
+        `SemiSupervisedConfig`).
         """
         declared = replace(
             _declared_search(),
             n_startup_trials=100,
             round_size=50,
+            round_growth=1.0,
             n_candidates=2_000,
             strategies=(LatentGradient(share=1.0, top_k=100, cost_weight=1.0),),
             n_pseudo_labelled=10_000,
-            pool_strategies=(
-                DenseRegions(share=0.8, top_k=3, uniform=True),
-                WholeSpace(share=0.2),
-            ),
+            pool_strategies=(DenseRegions(share=0.8, top_k=3, uniform=True),),
             noise=0.0,
             with_descriptors=False,
         )

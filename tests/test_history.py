@@ -177,7 +177,7 @@ def test_no_trials_are_no_observations_of_the_right_width() -> None:
 
 
 def test_what_counts_as_an_observation() -> None:
-    """Complete trials, and the last report of pruned ones; the others are only taken."""
+    """Complete trials, and pruned ones with their last report, or as the worst without one."""
     nan = math.nan
     trials = [
         make_flat_trial(0, {"n": 0, "x": 0.5}, values=[1.0]),
@@ -191,10 +191,22 @@ def test_what_counts_as_an_observation() -> None:
             5, {"n": 5, "x": 0.5}, state=TrialState.PRUNED, intermediate_values={0: 9.0, 1: nan}
         ),
     ]
-    history = History(FLAT, [MINIMIZE])
-    history.update(trials)
-    np.testing.assert_array_equal(history.observations.values[:, 0], [1.0, math.inf, 7.0])
-    assert history.taken(trials, but=-1) == keys_of(FLAT, *(t.params for t in trials))
+    for direction, sign in ((MINIMIZE, 1), (MAXIMIZE, -1)):
+        history = History(FLAT, [direction])
+        history.update(trials)
+        expected = [sign * 1.0, sign * math.inf, math.inf, sign * 7.0, math.inf]
+        np.testing.assert_array_equal(history.observations.values[:, 0], expected)
+        # What failed is only taken: it may succeed on another day.
+        assert history.taken(trials, but=-1) == keys_of(FLAT, *(t.params for t in trials))
+
+
+def test_a_cell_that_was_pruned_without_a_report_is_only_taken() -> None:
+    """A space that knows what is valid takes it for no sign of that."""
+    trial = make_cell_trial(0, sample_cells(1)[0], state=TrialState.PRUNED)
+    history = History(CELLS, [MINIMIZE])
+    history.update([trial])
+    assert len(history.observations.values) == 0
+    assert history.taken([trial], but=-1) == keys_of(CELLS, trial.params)
 
 
 def test_an_invalid_cell_is_neither_observed_nor_taken() -> None:

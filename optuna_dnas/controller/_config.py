@@ -176,18 +176,23 @@ class ControllerConfig:
 class SemiSupervisedConfig:
     """The paper's joint training of autoencoder and predictors (Eq. 5).
 
-    The paper gives no weights; where it is silent the numbers are those of its parent, SemiNAS.
+    The paper gives no weights; where it is silent the numbers are those of its parent, SemiNAS,
+    except for the schedule. SemiNAS trains for 1,000 epochs on 100 labelled architectures, and
+    for 500 epochs together with 10,000 pseudo-labelled ones, at the constant rate 1e-3: 56,000
+    steps a round, minutes on one core. One cycle of a rate ten times as high reaches within
+    seconds what a controller is for: to reconstruct most unseen NASBench-101 cells. It ranks
+    unseen cells no worse: where labels are few, or pseudo-labels, more training fits their errors.
 
     Args:
         accuracy_weight: l1, of the objectives' squared error.
         cost_weight: l2, of the costs' squared error.
         reconstruction_weight: l3, of the cross-entropy summed over a sequence.
         kl_weight: l4; ``kl_weight / reconstruction_weight`` is the beta of Eq. 1.
-        n_epochs: Passes over the labelled architectures alone.
-        n_joint_epochs: Passes over labelled and pseudo-labelled architectures together.
+        n_steps: Optimiser steps on the labelled architectures alone.
+        n_joint_steps: Optimiser steps on labelled and pseudo-labelled architectures together.
         upsampling: How often a labelled architecture occurs among the pseudo-labelled.
         batch_size: Architectures per step.
-        learning_rate: Of Adam, constant.
+        learning_rate: Peak of the one-cycle schedule (Adam).
         weight_decay: Added to the gradient.
         predictor_dim: Units of both hidden layers of a predictor.
         dropout: Share of a predictor's hidden units dropped in training.
@@ -198,11 +203,11 @@ class SemiSupervisedConfig:
     cost_weight: float = 1.0
     reconstruction_weight: float = 0.1
     kl_weight: float = 0.005
-    n_epochs: int = 1000
-    n_joint_epochs: int = 500
+    n_steps: int = 200
+    n_joint_steps: int = 900
     upsampling: int = 10
     batch_size: int = 100
-    learning_rate: float = 1e-3
+    learning_rate: float = 1e-2
     weight_decay: float = 1e-4
     predictor_dim: int = 16
     dropout: float = 0.1
@@ -211,7 +216,7 @@ class SemiSupervisedConfig:
     def __post_init__(self) -> None:
         check_not_negative(self, "accuracy_weight", "cost_weight", "reconstruction_weight")
         check_not_negative(self, "kl_weight", "weight_decay")
-        check_positive(self, "n_epochs", "n_joint_epochs", "upsampling", "batch_size")
+        check_positive(self, "n_steps", "n_joint_steps", "upsampling", "batch_size")
         check_positive(self, "learning_rate", "predictor_dim", "gradient_clip")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"`dropout` must be in [0, 1), but got {self.dropout}.")

@@ -7,7 +7,6 @@ K: costs, B: batch, H: hidden units of a predictor.
 from __future__ import annotations
 
 import copy
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -216,12 +215,15 @@ class SemiSupervisedController:
         targets = _Targets.of(values, costs, device)
         optimizer = adam(model, config.learning_rate, config.weight_decay)
         rows = _upsampled(n_labelled, len(tokens), config.upsampling).to(device)
-        n_epochs = config.n_epochs if len(tokens) == n_labelled else config.n_joint_epochs
-        n_steps = n_epochs * math.ceil(len(rows) / config.batch_size)
+        n_steps = config.n_steps if len(tokens) == n_labelled else config.n_joint_steps
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, max_lr=config.learning_rate, total_steps=n_steps + 1
+        )
         batches = epoch_batches(len(rows), config.batch_size, generator, device)
         for step, batch in zip(range(1, n_steps + 1), batches, strict=False):
             loss = self._loss(model, data, targets, rows[batch], generator)
             descend(loss, model, optimizer, config.gradient_clip)
+            schedule.step()
             if step % REPORT_INTERVAL == 0 or step == n_steps:
                 finite_loss(loss, step)
 

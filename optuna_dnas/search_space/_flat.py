@@ -47,6 +47,8 @@ class FlatSpace(SearchSpace[dict[str, Any]]):
         self._distributions = dict(distributions)
         self._activity = activity
         self.columns = [make_column(d) for d in self._distributions.values()]
+        self._numbers = [t for t, c in enumerate(self.columns) if not c.is_categorical]
+        self._last_category = np.array([float(c.n_values) - 1.0 for c in self.columns])
 
     def conditioned_on(self, tokens: FloatArray) -> "FlatSpace":
         """The same parameters, with the conditions that (N, T) tokens of trials show."""
@@ -133,10 +135,18 @@ class FlatSpace(SearchSpace[dict[str, Any]]):
         return params
 
     def canonicalize(self, tokens: TokenArray) -> tuple[FloatArray, BoolArray]:
-        snapped = np.stack([c.snap(tokens[:, t]) for t, c in enumerate(self.columns)], axis=1)
+        snapped = self._snap(tokens)
         if self._activity is not None:
             snapped[~self._activity.predict(snapped)] = np.nan
         return snapped, np.ones(len(tokens), dtype=bool)
+
+    def _snap(self, tokens: FloatArray) -> FloatArray:
+        """(N, T) any numbers -> (N, T) the nearest tokens."""
+        # All categories at once: there may be many, and each ask snaps a thousand candidates.
+        snapped: FloatArray = np.clip(np.rint(tokens), 0.0, self._last_category)
+        for t in self._numbers:
+            snapped[:, t] = self.columns[t].snap(tokens[:, t])
+        return snapped
 
     def fixed_tokens(self, params: Mapping[str, Any]) -> dict[int, float]:
         known = {

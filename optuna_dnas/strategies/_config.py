@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from optuna_dnas._checks import check_not_negative
 from optuna_dnas._checks import check_positive
+from optuna_dnas._checks import check_share
 from optuna_dnas.controller import PredictorConfig
 from optuna_dnas.strategies._base import SamplingStrategy
 
@@ -24,11 +25,16 @@ class SearchConfig:
         predictor: How predictors are fitted.
         with_descriptors: Whether predictors see the space's descriptors beside the latent code.
         noise: Of Thompson sampling, in deviations of the prediction; 0 takes the mean.
+        improvement_share: With one objective, so many rankings are by expected improvement
+            instead, at random.
         n_directions: Directions of several objectives that one ranking looks into.
         max_observations: Fits see at most so many, half of them the best, half the latest.
-        n_pseudo_labelled: Sampled architectures that train the controller with predicted labels
-            (M of the paper).
-        pool_strategies: Where those come from.
+        n_pseudo_labelled: Architectures that train the controller with predicted labels (M of
+            the paper).
+        pool_strategies: Where those come from; a share is of ``n_pseudo_labelled`` codes. The
+            rest are random architectures of the space, and so is what replaces codes that decode
+            to nothing new: a decoder that has seen few architectures must learn from valid ones.
+            None at all is the pool of SemiNAS.
     """
 
     n_startup_trials: int
@@ -40,6 +46,7 @@ class SearchConfig:
     predictor: PredictorConfig
     with_descriptors: bool = True
     noise: float = 1.0
+    improvement_share: float = 0.0
     n_directions: int = 5
     max_observations: int = 400
     n_pseudo_labelled: int = 0
@@ -50,10 +57,13 @@ class SearchConfig:
             self, "round_size", "round_growth", "n_candidates", "n_directions", "max_observations"
         )
         check_not_negative(self, "n_startup_trials", "noise", "n_pseudo_labelled")
+        check_share(self, "improvement_share")
         if not self.strategies:
             raise ValueError("`strategies` must not be empty.")
-        if self.n_pseudo_labelled and not self.pool_strategies:
-            raise ValueError("`pool_strategies` must not be empty with `n_pseudo_labelled`.")
+        total = sum(strategy.share for strategy in self.pool_strategies)
+        if total > 1:
+            message = "The shares of `pool_strategies` must not exceed 1, but sum to"
+            raise ValueError(f"{message} {total}.")
 
     def round_start(self, n_observed: int) -> int:
         """Until which observation the fit has seen them that an ask uses."""

@@ -52,7 +52,7 @@ class LatentGradient(EliteStrategy):
         share: Its share of all candidates.
         top_k: How many of the best are moved.
         max_step: The longest move in latent space.
-        cost_weight: How much lower cost counts beside better objectives.
+        cost_weight: How much lower cost counts beside better objectives, where a limit is set.
     """
 
     source: ClassVar[str] = "gradient"
@@ -74,7 +74,8 @@ class LatentGradient(EliteStrategy):
         slopes = state.fitted.objective_slopes(centres)  # (K, M, D)
         # Objectives and costs are both minimised here: downhill improves both.
         downhill = -_unit(np.einsum("kmd,m->kd", slopes, state.direction))
-        rising = state.fitted.cost_slopes(centres) if self.cost_weight > 0 else None
+        is_limited = self.cost_weight > 0 and state.cost_headroom is not None
+        rising = state.fitted.cost_slopes(centres) if is_limited else None
         if rising is not None:
             cheaper = -_unit(rising[:, 0])
             downhill = _unit(downhill + self.cost_weight * cheaper)

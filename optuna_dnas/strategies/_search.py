@@ -26,6 +26,7 @@ from optuna_dnas.controller import FittedController
 from optuna_dnas.controller import Labelled
 from optuna_dnas.controller import replace_infinite
 from optuna_dnas.search_space import SearchSpace
+from optuna_dnas.strategies._acquisition import candidate_scores
 from optuna_dnas.strategies._base import SamplingStrategy
 from optuna_dnas.strategies._config import SearchConfig
 from optuna_dnas.strategies._selection import Candidates
@@ -171,7 +172,7 @@ class LatentSearch:
         query: Query,
         rng: np.random.Generator,
     ) -> Iterator[Proposal]:
-        """Sample candidates, and order them by a Thompson sample of the predictors."""
+        """Sample candidates, and order them by what the predictors expect, or draw, of them."""
         n_objectives = observations.values.shape[1]
         states = [
             self._state(space, fitted, observations, query.cost_limits, direction, rng)
@@ -186,9 +187,8 @@ class LatentSearch:
             return
         new = fitted.features(candidates.canonical)
         means, deviations = fitted.objectives.predict(new)
-        thompson = means + self._config.noise * deviations * rng.standard_normal(means.shape)
         reference = fitted.objectives.mean(fitted.features(observations.tokens))
-        sampled = _to_unit_scale(thompson, reference)
+        sampled = candidate_scores(means, deviations, reference, self._config, rng)
         predictions = _to_objective_units(means, reference, observations.values)
         orders = [np.argsort(scalarize(sampled, s.direction), kind="stable") for s in states]
         for row in _interleave(orders):
@@ -228,14 +228,17 @@ class LatentSearch:
         taken: Collection[bytes],
         rng: np.random.Generator,
     ) -> Labelled:
-        """Sample densely, and let the predictors label what is new."""
-        direction = sample_directions(1, observations.values.shape[1], rng)[0]
-        state = self._state(self._space, fitted, observations, None, direction, rng)
+        """Sample densely and at random, and let the predictors label what is new."""
         n, strategies = self._config.n_pseudo_labelled, self._config.pool_strategies
-        codes, _ = _sample_codes([state], strategies, n, rng)
-        raw = fitted.latent.decode(codes)
-        tokens = select_new(self._space, raw, taken=taken, fixed={}).canonical
-        means = fitted.objectives.predict(fitted.features(tokens))[0]
+        raw = self._space.sample_tokens(n, rng)
+        if strategies:
+            n_codes = round(n * sum(strategy.share for strategy in strategies))
+            direction = sample_directions(1, observations.values.shape[1], rng)[0]
+            state = self._state(self._space, fitted, observations, None, direction, rng)
+            codes, _ = _sample_codes([state], strategies, n_codes, rng)
+            raw = np.concatenate([fitted.latent.decode(codes), raw])
+        tokens = select_new(self._space, raw, taken=taken, fixed={}).canonical[:n]
+        means = fitted.objectives.mean(fitted.features(tokens))
         return Labelled(tokens, means, self._space.token_costs(tokens))
 
     def _working_set(self, observations: Observations) -> Observations:
@@ -313,13 +316,6 @@ def _random_pools(space: SearchSpace[Any], rng: np.random.Generator) -> Iterator
         yield space.sample_tokens(n, rng)
     if space.size <= _MAX_ENUMERATED:
         yield rng.permutation(space.enumerate_tokens())
-
-
-def _to_unit_scale(predicted: FloatArray, reference: FloatArray) -> FloatArray:
-    """Scale each objective so that the predictions of what was observed span [0, 1]."""
-    low, high = reference.min(axis=0), reference.max(axis=0)
-    scaled: FloatArray = (predicted - low) / np.where(high > low, high - low, 1.0)
-    return scaled
 
 
 def _to_objective_units(

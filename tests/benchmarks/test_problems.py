@@ -1,13 +1,18 @@
 """Problems know their optimum, and what a repeated query is."""
 
+import itertools
+
 import numpy as np
 import optuna
 from optuna.study import StudyDirection
 from optuna.trial import FixedTrial
 import pytest
 
-from benchmarks.problems import Hartmann6
-from benchmarks.problems import Mixed
+from benchmarks.flat_problems import CategoryTable
+from benchmarks.flat_problems import Hartmann6
+from benchmarks.flat_problems import Mixed
+from benchmarks.flat_problems import Regression
+from benchmarks.flat_problems import Sparse24
 from benchmarks.problems import PROBLEMS
 from optuna_dnas.objectives import DigitsTable
 
@@ -40,3 +45,63 @@ def test_digits_are_the_table_of_digits() -> None:
     means = table.mean("validation_accuracy")
     values = [means[by_hash[problem.key(trial)]] for trial in complete]
     np.testing.assert_allclose([trial.value for trial in complete], values, rtol=1e-12)
+
+
+def test_anonymous_digits_are_digits_under_other_names() -> None:
+    problem, anonymous = PROBLEMS["digits"](), PROBLEMS["digits-flat"]()
+    assert anonymous.space is None
+    assert (anonymous.direction, anonymous.optimum) == (problem.direction, problem.optimum)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(anonymous, n_trials=50)
+    original = list(problem.space.distributions)  # type: ignore[union-attr]
+    states = set()
+    for trial in study.trials:
+        assert not set(trial.params) & set(original)
+        fixed = FixedTrial(dict(zip(original, trial.params.values(), strict=True)))
+        states.add(trial.state)
+        if trial.state == optuna.trial.TrialState.PRUNED:
+            with pytest.raises(optuna.TrialPruned):
+                problem(fixed)  # type: ignore[arg-type]
+        else:
+            assert problem(fixed) == trial.value  # type: ignore[arg-type]
+    assert states == {optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED}
+
+
+def test_optimum_of_a_category_table_by_enumeration() -> None:
+    problem = CategoryTable(seed=1)
+    values = [
+        problem(FixedTrial({f"c{i}": letter for i, letter in enumerate(letters)}))  # type: ignore[arg-type]
+        for letters in itertools.product("abcde", repeat=6)
+    ]
+    assert min(values) == problem.optimum
+    assert np.std(values) == pytest.approx(1.0)
+
+
+def test_regression_is_best_on_its_grid() -> None:
+    problem = Regression()
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(problem, n_trials=300)
+    assert study.best_value > problem.optimum
+    best = {"kernel": "rbf", "scaling": "none", "target": "plain", "components": 3}
+    corners = [
+        problem(FixedTrial(best | {"gamma": gamma, "alpha": alpha}))  # type: ignore[arg-type]
+        for gamma, alpha in itertools.product((1e-3, 1e-2), (1e-1, 1.0))
+    ]
+    between = problem(FixedTrial(best | {"gamma": 10**-2.5, "alpha": 10**-0.5}))  # type: ignore[arg-type]
+    assert between == pytest.approx(np.mean(corners))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sparse_minimum_is_reached_and_never_passed(seed: int) -> None:
+    problem = Sparse24(seed)
+    centre, best = problem._centre, problem._best
+    floats, integers = centre[:8], centre[8:]
+    params = {f"k{i}": k for i, k in enumerate(best)}
+    for i in range(4):
+        params |= {f"f{i}": 10 * floats[2 * i] - 5, f"i{i}": round(20 * integers[2 * i])}
+        params |= {f"g{i}": 10 ** (5 * floats[2 * i + 1] - 5)}
+        params |= {f"j{i}": round(2 ** (10 * integers[2 * i + 1]))}
+    assert problem(FixedTrial(params)) == pytest.approx(0.0, abs=1e-12)  # type: ignore[arg-type]
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+    study.optimize(problem, n_trials=100)
+    assert study.best_value > 0

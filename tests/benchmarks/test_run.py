@@ -14,7 +14,7 @@ import optuna
 import pytest
 
 from benchmarks import run
-from benchmarks.problems import Problem
+from benchmarks._problem import Problem
 from tests.killed import run_and_kill
 
 

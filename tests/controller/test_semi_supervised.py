@@ -7,10 +7,12 @@ from scipy.stats import kendalltau
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
+from optuna_dnas.controller import _semi_supervised
 from optuna_dnas.controller._config import ControllerConfig
 from optuna_dnas.controller._config import SemiSupervisedConfig
 from optuna_dnas.controller._semi_supervised import JointFit
 from optuna_dnas.controller._semi_supervised import SemiSupervisedController
+from optuna_dnas.controller._training import descend
 
 from .toy import DEVICES
 from .toy import sample_tokens
@@ -19,7 +21,7 @@ from .toy import VOCABULARY
 
 
 SIZES = ControllerConfig(latent_dim=6, hidden_dim=24, step_dim=8)
-QUICK = SemiSupervisedConfig(n_epochs=3, n_joint_epochs=2)
+QUICK = SemiSupervisedConfig(n_steps=3, n_joint_steps=4)
 LABELLED, OTHER = sample_tokens(60), sample_tokens(80, seed=1)
 
 
@@ -39,7 +41,7 @@ def controller(config: SemiSupervisedConfig = QUICK, **kwargs) -> SemiSupervised
 
 @pytest.fixture(scope="module", params=DEVICES)
 def trained(request: pytest.FixtureRequest) -> JointFit:
-    config = SemiSupervisedConfig(n_epochs=300, learning_rate=5e-3)
+    config = SemiSupervisedConfig(n_steps=500)
     return controller(config, device=request.param).fit(
         LABELLED, values_of(LABELLED), costs_of(LABELLED), seed=0
     )
@@ -84,7 +86,7 @@ def test_continues_with_pseudo_labels(trained: JointFit) -> None:
     assert trained.cost is not None
     codes = trained.latent.encode(OTHER)
     before = trained.latent.encode(OTHER)
-    fitted = controller(SemiSupervisedConfig(n_joint_epochs=30)).fit(
+    fitted = controller(SemiSupervisedConfig(n_joint_steps=300)).fit(
         LABELLED,
         values_of(LABELLED),
         costs_of(LABELLED),
@@ -102,6 +104,29 @@ def test_continues_with_pseudo_labels(trained: JointFit) -> None:
     np.testing.assert_array_equal(trained.latent.encode(OTHER), before)  # left as it was
 
 
+def test_each_kind_of_training_is_one_cycle_of_its_own_length(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rates: list[float] = []
+
+    def spy(loss, model, optimizer, clip) -> None:
+        rates.append(optimizer.param_groups[0]["lr"])
+        descend(loss, model, optimizer, clip)
+
+    monkeypatch.setattr(_semi_supervised, "descend", spy)
+    one = controller(SemiSupervisedConfig(n_steps=20, n_joint_steps=30, learning_rate=1e-3))
+    values = values_of(LABELLED)
+    first = one.fit(LABELLED, values, seed=0)
+    one.fit(
+        LABELLED, values, pseudo_tokens=OTHER, pseudo_values=values_of(OTHER), start=first, seed=0
+    )
+    assert len(rates) == 20 + 30
+    for cycle in (rates[:20], rates[20:]):
+        assert cycle[0] < max(cycle) / 10
+        assert cycle[-1] < max(cycle) / 10
+        assert max(cycle) == pytest.approx(1e-3, rel=0.1)
+
+
 def test_the_result_depends_on_the_arguments_alone() -> None:
     one = controller()
     first = one.fit(LABELLED, values_of(LABELLED), seed=0)
@@ -109,16 +134,14 @@ def test_the_result_depends_on_the_arguments_alone() -> None:
     other = one.fit(LABELLED, values_of(LABELLED), seed=1)
     codes = first.latent.encode(OTHER)
     np.testing.assert_array_equal(again.latent.encode(OTHER), codes)
-    np.testing.assert_array_equal(
-        again.objectives.predict(codes), first.objectives.predict(codes)
-    )
+    np.testing.assert_array_equal(again.objectives.predict(codes), first.objectives.predict(codes))
     assert not np.array_equal(other.latent.encode(OTHER), codes)
 
 
 def test_starts_from_a_trained_latent_and_leaves_it_alone() -> None:
     latent = untrained_latent()
     codes = latent.encode(OTHER)
-    tiny = SemiSupervisedConfig(n_epochs=1, learning_rate=1e-12)
+    tiny = SemiSupervisedConfig(n_steps=1, learning_rate=1e-12)
     fitted = SemiSupervisedController(VOCABULARY, tiny, latent=latent).fit(
         LABELLED, values_of(LABELLED), seed=0
     )

@@ -43,7 +43,7 @@ def use_everything() -> list[np.ndarray]:
     ensemble = EnsembleConfig(n_steps=5).fit(
         codes, values, layout=Features(latent).layout, rng=rng
     )
-    config = SemiSupervisedConfig(n_epochs=3)
+    config = SemiSupervisedConfig(n_steps=3)
     joint = SemiSupervisedController(VOCABULARY, config, latent=latent).fit(
         tokens, values, values, seed=0
     )

@@ -54,9 +54,11 @@ def make_state(
     *,
     elite: FloatArray = ELITE,
     direction: FloatArray | None = None,
+    is_limited: bool = False,
 ) -> SearchState:
     fitted = FittedController(Features(LATENT), objectives, costs)
-    return SearchState(fitted, elite, np.ones(1) if direction is None else direction)
+    headroom = (lambda codes: np.ones(len(codes))) if is_limited else None
+    return SearchState(fitted, elite, np.ones(1) if direction is None else direction, headroom)
 
 
 def move(strategy: LatentGradient, state: SearchState, n: int) -> FloatArray:
@@ -109,11 +111,14 @@ def test_cost_weight_makes_moves_cheaper() -> None:
     moved = {
         weight: move(
             LatentGradient(share=1.0, max_step=0.1, cost_weight=weight),
-            make_state(objective, cost),
+            make_state(objective, cost, is_limited=True),
             30,
         )
         for weight in (0.0, 0.5, 2.0)
     }
+    unlimited = make_state(objective, cost)
+    heavy = LatentGradient(share=1.0, max_step=0.1, cost_weight=2.0)
+    np.testing.assert_array_equal(move(heavy, unlimited, 30), moved[0.0])
     costs = {weight: cost.predict(codes)[0] for weight, codes in moved.items()}
     assert (costs[0.5] < costs[0.0]).all()
     assert (costs[2.0] < costs[0.5]).all()
@@ -124,7 +129,9 @@ def test_cost_weight_makes_moves_cheaper() -> None:
 def test_cost_weight_alone_does_nothing_without_a_cost_predictor() -> None:
     plain = move(LatentGradient(share=1.0), make_state(Quadratic([0.4, 0.2])), 9)
     weighted = move(
-        LatentGradient(share=1.0, cost_weight=1.0), make_state(Quadratic([0.4, 0.2])), 9
+        LatentGradient(share=1.0, cost_weight=1.0),
+        make_state(Quadratic([0.4, 0.2]), is_limited=True),
+        9,
     )
     np.testing.assert_array_equal(plain, weighted)
     assert LatentGradient(share=1.0, cost_weight=1.0).needs_cost_predictor

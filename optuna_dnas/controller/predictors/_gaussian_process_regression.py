@@ -1,28 +1,34 @@
 """Gaussian process regression on mixed features, with a relevance for each group of them.
 
-N: observed, Q: queried, F: features, G: groups, X: inputs of the kernel, M: values.
+N: observed, Q: queried, F: features, G: groups, X: inputs of the kernel, E: main effects,
+M: values.
 """
 
-import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_factor
 from scipy.linalg import cho_solve
 from scipy.linalg import cholesky
-from scipy.linalg import solve_triangular
-from scipy.optimize import minimize
-from scipy.special import ndtri
+from scipy.linalg.lapack import dtrtri
 
 from optuna_dnas._typing import FloatArray
-from optuna_dnas._typing import IntArray
 from optuna_dnas.controller.predictors._base import FeatureLayout
 from optuna_dnas.controller.predictors._base import Predictor
 from optuna_dnas.controller.predictors._gaussian_process import GaussianProcessConfig
-from optuna_dnas.controller.predictors._ranks import average_ranks
+from optuna_dnas.controller.predictors._gaussian_process_fit import Effects
+from optuna_dnas.controller.predictors._gaussian_process_fit import fit_kernel
+from optuna_dnas.controller.predictors._gaussian_process_fit import JITTER
+from optuna_dnas.controller.predictors._gaussian_process_fit import Kernel
+from optuna_dnas.controller.predictors._gaussian_process_fit import matern52
+from optuna_dnas.controller.predictors._gaussian_process_fit import matern52_slope
+from optuna_dnas.controller.predictors._gaussian_process_fit import normal_scores
+from optuna_dnas.controller.predictors._gaussian_process_inputs import Embedding
+from optuna_dnas.controller.predictors._gaussian_process_inputs import SingleArray
+from optuna_dnas.controller.predictors._gaussian_process_inputs import squared_distances
 
 
-_JITTER = 1e-6
+_MIN_VARIANCE = 1e-6  # What rounding leaves of single precision.
 
 
 def fit_gaussian_process(
@@ -32,16 +38,19 @@ def fit_gaussian_process(
     layout: FeatureLayout,
 ) -> "GaussianProcess":
     """See `GaussianProcessConfig`."""
-    embedding = _Embedding(layout, features)
-    distances = embedding.distances(embedding(features[-config.max_fit :]))  # (G, N, N)
-    prior = _Prior(config, np.array([
-        layout.typical_distance[layout.group == g].sum() for g in range(layout.group.max() + 1)
-    ]))
-    parameters = np.stack([
-        _maximise_posterior(config, distances, normal_scores(column[-config.max_fit :]), prior)
+    embedding = Embedding(layout, features, main_effects=config.main_effects)
+    latest = features[-config.max_fit :]
+    distances = embedding.distances(embedding(latest))  # (G, N, N)
+    typical_distance = np.bincount(layout.group, layout.typical_distance).astype(float)
+    effects = None
+    if config.main_effects:
+        effects = Effects(embedding.effects(latest), embedding.effect_group, typical_distance)
+    kernels = [
+        fit_kernel(
+            config, distances, normal_scores(column[-config.max_fit :]), typical_distance, effects
+        )
         for column in values.T
-    ])
-    kernels = [_Kernel(np.exp(p[:-1]), math.exp(p[-1])) for p in parameters]
+    ]
     return GaussianProcess(embedding, kernels, features, values)
 
 
@@ -57,15 +66,15 @@ class GaussianProcess(Predictor):
 
     def __init__(
         self,
-        embedding: "_Embedding",
-        kernels: list["_Kernel"],
+        embedding: Embedding,
+        kernels: list[Kernel],
         features: FloatArray,
         values: FloatArray,
     ) -> None:
         self._embedding, self._kernels = embedding, kernels
-        self._inputs = embedding(features)
+        self._inputs, self._effects = embedding(features), embedding.effects(features)
         self._posteriors = [
-            _posterior(kernel, embedding.scaled(self._inputs, kernel.weights), column)
+            _posterior(kernel, *self._scaled(kernel, self._inputs, self._effects), column)
             for kernel, column in zip(kernels, values.T, strict=True)
         ]
 
@@ -73,182 +82,93 @@ class GaussianProcess(Predictor):
         return GaussianProcess(self._embedding, self._kernels, features, values)
 
     def predict(self, features: FloatArray) -> tuple[FloatArray, FloatArray]:
-        inputs = self._embedding(features)
-        columns = []
-        for kernel, posterior in zip(self._kernels, self._posteriors, strict=True):
-            queried = self._embedding.scaled(inputs, kernel.weights)
-            covariance = matern52(_squared_distances(queried, posterior.scaled))  # (Q, N)
-            reduced = solve_triangular(
-                posterior.factor, covariance.T, lower=True, check_finite=False
-            )
-            variance = np.maximum(1.0 - (reduced**2).sum(axis=0), 1e-12)
-            columns.append((covariance @ posterior.alpha, np.sqrt(variance)))
-        means, deviations = zip(*columns, strict=True)
-        return np.stack(means, axis=1), np.stack(deviations, axis=1)
+        means, deviations = [], []
+        for covariance, variance, posterior in self._asked(features):
+            whitened = covariance @ posterior.whitening
+            variance = variance - np.einsum("qn,qn->q", whitened, whitened)
+            deviations.append(np.sqrt(np.maximum(variance, _MIN_VARIANCE)))
+            means.append(covariance @ posterior.single_alpha)
+        return _stack_columns(means), _stack_columns(deviations)
+
+    def mean(self, features: FloatArray) -> FloatArray:
+        return _stack_columns([
+            covariance @ posterior.single_alpha
+            for covariance, _, posterior in self._asked(features)
+        ])
 
     def gradient(self, features: FloatArray) -> FloatArray:
         inputs = self._embedding(features)
         gradients = []
         for kernel, posterior in zip(self._kernels, self._posteriors, strict=True):
             queried = self._embedding.scaled(inputs, kernel.weights)
-            squared = _squared_distances(queried, posterior.scaled)
+            squared = squared_distances(queried, posterior.scaled)
             # dk/dx_j = dk/dr2 * 2 w_j (x_j - y_j), y observed
-            pull = matern52_slope(squared) * posterior.alpha  # (Q, N)
+            pull = (1.0 - kernel.share) * matern52_slope(squared) * posterior.alpha  # (Q, N)
             weights = kernel.weights[self._embedding.group]  # (X,)
             by_input = 2 * weights * (
                 inputs * pull.sum(axis=1, keepdims=True) - pull @ self._inputs
             )
-            gradients.append(self._embedding.of_numbers(by_input))
+            scale = kernel.share * kernel.relevance[self._embedding.effect_group]
+            by_effect = scale * (posterior.alpha @ self._effects)  # (E,)
+            gradients.append(
+                self._embedding.of_numbers(by_input)
+                + self._embedding.of_effects(features, by_effect)
+            )
         return np.stack(gradients, axis=1)
 
+    def _asked(
+        self, features: FloatArray
+    ) -> "list[tuple[SingleArray, SingleArray, _Posterior]]":
+        """(Q, F) -> for each value covariances (Q, N), prior variances (Q,), and the posterior."""
+        inputs, effects = self._embedding(features), self._embedding.effects(features)
+        asked = []
+        for kernel, posterior in zip(self._kernels, self._posteriors, strict=True):
+            queried, effects_queried = map(_single, self._scaled(kernel, inputs, effects))
+            squared: SingleArray = squared_distances(queried, posterior.single_scaled)
+            covariance: SingleArray = matern52(squared)
+            covariance *= 1.0 - kernel.share
+            covariance += effects_queried @ posterior.single_effects.T
+            variance = np.float32(1.0 - kernel.share) + (effects_queried**2).sum(axis=1)
+            asked.append((covariance, variance, posterior))
+        return asked
 
-def normal_scores(values: FloatArray) -> FloatArray:
-    """(N,) values, infinite ones allowed -> (N,) standard normal quantiles of their ranks."""
-    scores: FloatArray = ndtri((average_ranks(values) - 0.5) / len(values))
-    deviation = scores.std()
-    return (scores - scores.mean()) / deviation if deviation > 0 else np.zeros_like(scores)
-
-
-def matern52(squared: FloatArray) -> FloatArray:
-    """Squared distances -> correlations (Rasmussen & Williams, 2006, Eq. 4.17)."""
-    root = np.sqrt(5.0 * squared)
-    correlations: FloatArray = (1.0 + root + root**2 / 3.0) * np.exp(-root)
-    return correlations
-
-
-def matern52_slope(squared: FloatArray) -> FloatArray:
-    """Derivative of :func:`matern52` by the squared distance."""
-    root = np.sqrt(5.0 * squared)
-    slope: FloatArray = -5.0 / 6.0 * (1.0 + root) * np.exp(-root)
-    return slope
-
-
-class _Kernel(NamedTuple):
-    weights: FloatArray  # (G,)
-    noise: float
+    def _scaled(
+        self, kernel: Kernel, inputs: FloatArray, effects: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """(N, X), (N, E) -> what distances and products make the kernel of."""
+        by_group = np.sqrt(kernel.share * kernel.relevance)
+        scaled_effects: FloatArray = effects * by_group[self._embedding.effect_group]
+        return self._embedding.scaled(inputs, kernel.weights), scaled_effects
 
 
 class _Posterior(NamedTuple):
+    """Made in double precision; asked about many candidates in single, four times as fast."""
+
     scaled: FloatArray  # (N, X)
-    factor: FloatArray  # (N, N) lower Cholesky factor
     alpha: FloatArray  # (N,)
+    single_scaled: SingleArray
+    single_effects: SingleArray  # (N, E)
+    single_alpha: SingleArray
+    whitening: SingleArray  # (N, N) transposed inverse of the lower Cholesky factor
 
 
-class _Embedding:
-    """Features to inputs whose squared differences, summed within a group, are distances.
-
-    A category becomes one-hot over sqrt(2): two of them differ by 1. An inactive number becomes
-    the middle of its range and a mark.
-
-    Args:
-        layout: Of the features.
-        features: (N, F) that show how many categories there are, and what can be inactive.
-    """
-
-    def __init__(self, layout: FeatureLayout, features: FloatArray) -> None:
-        self._n_features = features.shape[1]
-        self._numbers = np.flatnonzero(~layout.is_categorical)
-        self._marked = self._numbers[np.isnan(features[:, self._numbers]).any(axis=0)]
-        self._categories = np.flatnonzero(layout.is_categorical)
-        filled = np.nan_to_num(features[:, self._categories], nan=0.0)
-        n_choices = filled.max(axis=0, initial=0.0).astype(int) + 2  # one more for the unseen
-        blocks = [np.full(n, f) for f, n in zip(self._categories, n_choices, strict=True)]
-        self._n_choices = n_choices
-        origin = np.concatenate([self._numbers, self._marked, *blocks]).astype(int)  # (X,)
-        self.group: IntArray = layout.group[origin]
-        self._columns = [np.flatnonzero(self.group == g) for g in range(layout.group.max() + 1)]
-
-    def __call__(self, features: FloatArray) -> FloatArray:
-        """(N, F) -> (N, X)."""
-        numbers = np.nan_to_num(features[:, self._numbers], nan=0.5)
-        marks = 0.5 * np.isnan(features[:, self._marked])
-        one_hots = []
-        for f, n in zip(self._categories, self._n_choices, strict=True):
-            # NaN equals no choice: two inactive ones agree, and differ from every category.
-            choice = np.minimum(features[:, f], n - 1)
-            one_hots.append((choice[:, None] == np.arange(n)) / math.sqrt(2))
-        return np.concatenate([numbers, marks, *one_hots], axis=1)
-
-    def scaled(self, inputs: FloatArray, weights: FloatArray) -> FloatArray:
-        """(N, X) inputs times the root of the (G,) weights."""
-        return inputs * np.sqrt(weights)[self.group]
-
-    def distances(self, inputs: FloatArray) -> FloatArray:
-        """(N, X) -> (G, N, N) unweighted distances by group."""
-        parts = [inputs[:, columns] for columns in self._columns]
-        return np.stack([_squared_distances(part, part) for part in parts])
-
-    def of_numbers(self, by_input: FloatArray) -> FloatArray:
-        """(N, X) derivatives by input -> (N, F), 0 along categories."""
-        by_feature = np.zeros((len(by_input), self._n_features))
-        by_feature[:, self._numbers] = by_input[:, : len(self._numbers)]
-        return by_feature
-
-
-class _Prior:
-    """Negative log density of the hyper-parameters, (G + 1,): log weights, log noise."""
-
-    def __init__(self, config: GaussianProcessConfig, typical_distance: FloatArray) -> None:
-        n = len(typical_distance)
-        self.mean = np.append(np.log(2.0 / (n * typical_distance)), math.log(config.noise))
-        # Independent deviations plus a common level: Sherman-Morrison.
-        own, common = config.relevance_deviation**2, config.level_deviation**2
-        precision = np.zeros((n + 1, n + 1))
-        precision[:n, :n] = np.eye(n) / own - common / (own * (own + n * common))
-        precision[n, n] = config.noise_deviation**-2
-        self._precision = precision
-
-    def __call__(self, parameters: FloatArray) -> tuple[float, FloatArray]:
-        gradient = self._precision @ (parameters - self.mean)
-        return 0.5 * float(gradient @ (parameters - self.mean)), gradient
-
-
-def _maximise_posterior(
-    config: GaussianProcessConfig, distances: FloatArray, targets: FloatArray, prior: _Prior
-) -> FloatArray:
-    """(G, N, N) distances, (N,) targets -> (G + 1,) log weights and log noise."""
-
-    def loss(parameters: FloatArray) -> tuple[float, FloatArray]:
-        value, gradient = _negative_log_likelihood(parameters, distances, targets)
-        prior_value, prior_gradient = prior(parameters)
-        return value + prior_value, gradient + prior_gradient
-
-    bounds = [(m - 6.0, m + 6.0) for m in prior.mean]
-    options = {"maxiter": config.max_iterations}
-    result = minimize(
-        loss, prior.mean, jac=True, method="L-BFGS-B", bounds=bounds, options=options
-    )
-    fitted: FloatArray = result.x
-    return fitted if np.isfinite(fitted).all() else prior.mean
-
-
-def _negative_log_likelihood(
-    parameters: FloatArray, distances: FloatArray, targets: FloatArray
-) -> tuple[float, FloatArray]:
-    """Value and gradient at (G + 1,) log weights and log noise (ibid., Eq. 5.8 and 5.9)."""
-    weights, noise = np.exp(parameters[:-1]), math.exp(parameters[-1])
-    squared = np.tensordot(weights, distances, axes=1)
-    n = len(targets)
-    covariance = matern52(squared) + (noise + _JITTER) * np.eye(n)
-    factor = cho_factor(covariance, lower=True, check_finite=False)
-    alpha = cho_solve(factor, targets, check_finite=False)
-    value = 0.5 * targets @ alpha + np.log(np.diag(factor[0])).sum()
-    inner = np.outer(alpha, alpha) - cho_solve(factor, np.eye(n), check_finite=False)
-    slope = inner * matern52_slope(squared)
-    by_weight = -0.5 * weights * np.tensordot(distances, slope, axes=([1, 2], [0, 1]))
-    return float(value), np.append(by_weight, -0.5 * noise * np.trace(inner))
-
-
-def _posterior(kernel: _Kernel, scaled: FloatArray, values: FloatArray) -> _Posterior:
-    covariance = matern52(_squared_distances(scaled, scaled))
-    covariance[np.diag_indices_from(covariance)] += kernel.noise + _JITTER
+def _posterior(
+    kernel: Kernel, scaled: FloatArray, effects: FloatArray, values: FloatArray
+) -> _Posterior:
+    covariance = (1.0 - kernel.share) * matern52(squared_distances(scaled, scaled))
+    covariance += effects @ effects.T
+    covariance[np.diag_indices_from(covariance)] += kernel.noise + JITTER
     factor = cholesky(covariance, lower=True, check_finite=False)
-    targets = normal_scores(values)
-    return _Posterior(scaled, factor, cho_solve((factor, True), targets, check_finite=False))
+    alpha = cho_solve((factor, True), normal_scores(values), check_finite=False)
+    inverse, _ = dtrtri(factor, lower=1)
+    return _Posterior(
+        scaled, alpha, _single(scaled), _single(effects), _single(alpha), _single(inverse.T)
+    )
 
 
-def _squared_distances(left: FloatArray, right: FloatArray) -> FloatArray:
-    """(N, X), (Q, X) -> (N, Q)."""
-    squared = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1) - 2.0 * left @ right.T
-    distances: FloatArray = np.maximum(squared, 0.0)
-    return distances
+def _single(array: FloatArray) -> SingleArray:
+    return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def _stack_columns(columns: Sequence[SingleArray]) -> FloatArray:
+    return np.stack(columns, axis=1).astype(float)

@@ -4,12 +4,12 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from optuna_dnas.controller import GaussianProcessConfig
-from optuna_dnas.controller.predictors._gaussian_process_regression import _Embedding
-from optuna_dnas.controller.predictors._gaussian_process_regression import _negative_log_likelihood
-from optuna_dnas.controller.predictors._gaussian_process_regression import _Prior
-from optuna_dnas.controller.predictors._gaussian_process_regression import matern52
-from optuna_dnas.controller.predictors._gaussian_process_regression import matern52_slope
-from optuna_dnas.controller.predictors._gaussian_process_regression import normal_scores
+from optuna_dnas.controller.predictors._gaussian_process_fit import matern52
+from optuna_dnas.controller.predictors._gaussian_process_fit import matern52_slope
+from optuna_dnas.controller.predictors._gaussian_process_fit import negative_log_likelihood
+from optuna_dnas.controller.predictors._gaussian_process_fit import normal_scores
+from optuna_dnas.controller.predictors._gaussian_process_fit import Prior
+from optuna_dnas.controller.predictors._gaussian_process_inputs import Embedding
 
 from .toy import dense_kernel
 from .toy import draw_mixed
@@ -47,23 +47,23 @@ def test_gradient_of_the_likelihood_against_finite_differences(seed: int) -> Non
     rng = np.random.default_rng(seed)
     codes = draw_mixed(15, seed)
     codes[:4, 2] = np.nan
-    embedding = _Embedding(layout_of(MIXED), codes)
+    embedding = Embedding(layout_of(MIXED), codes)
     distances, targets = embedding.distances(embedding(codes)), rng.standard_normal(15)
     parameters = rng.normal([1.0, 0.5, -1.0, 0.0, -2.0], 0.5)
-    _, gradient = _negative_log_likelihood(parameters, distances, targets)
+    _, gradient = negative_log_likelihood(parameters, distances, targets)
     for j in range(5):
         step = 1e-5 * np.eye(5)[j]
-        up, _ = _negative_log_likelihood(parameters + step, distances, targets)
-        down, _ = _negative_log_likelihood(parameters - step, distances, targets)
+        up, _ = negative_log_likelihood(parameters + step, distances, targets)
+        down, _ = negative_log_likelihood(parameters - step, distances, targets)
         assert gradient[j] == pytest.approx((up - down) / 2e-5, rel=1e-5, abs=1e-6)
 
 
 def test_likelihood_is_the_normal_density() -> None:
     codes, targets = draw_mixed(12), np.random.default_rng(0).standard_normal(12)
-    embedding = _Embedding(layout_of(MIXED), codes)
+    embedding = Embedding(layout_of(MIXED), codes)
     parameters = np.array([1.0, -0.5, 0.3, 0.1, -2.0])
     distances = embedding.distances(embedding(codes))
-    value, _ = _negative_log_likelihood(parameters, distances, targets)
+    value, _ = negative_log_likelihood(parameters, distances, targets)
     covariance = dense_kernel(codes, codes, np.exp(parameters[:-1]))
     covariance += (np.exp(-2.0) + JITTER) * np.eye(12)
     _, log_determinant = np.linalg.slogdet(covariance)
@@ -73,7 +73,7 @@ def test_likelihood_is_the_normal_density() -> None:
 
 def test_prior_is_that_of_a_common_level_and_deviations() -> None:
     config = GaussianProcessConfig()
-    prior = _Prior(config, np.array([0.5, 1 / 6, 1 / 6]))
+    prior = Prior(config, np.array([0.5, 1 / 6, 1 / 6]))
     covariance = np.zeros((4, 4))
     covariance[:3, :3] = config.level_deviation**2 + config.relevance_deviation**2 * np.eye(3)
     covariance[3, 3] = config.noise_deviation**2

@@ -4,7 +4,7 @@ from scipy.stats import rankdata
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
-from optuna_dnas.controller.predictors._gaussian_process_regression import normal_scores
+from optuna_dnas.controller.predictors._gaussian_process_fit import normal_scores
 
 from .toy import dense_kernel
 from .toy import draw_mixed
@@ -22,16 +22,16 @@ def test_posterior_against_the_dense_formula() -> None:
     train, test = draw_mixed(30), draw_mixed(20, seed=1)
     values = truth(train)
     model = fit(train, values)
-    weights, noise = model._kernels[0]
+    weights, noise, *_ = model._kernels[0]
     assert not np.allclose(weights, weights[0])
     inverse = np.linalg.inv(dense_kernel(train, train, weights) + (noise + JITTER) * np.eye(30))
     cross = dense_kernel(test, train, weights)
     mean, deviation = model.predict(test)
     assert mean.shape == deviation.shape == (20, 1)
     expected = cross @ inverse @ normal_scores(values[:, 0])
-    np.testing.assert_allclose(mean[:, 0], expected, atol=1e-8)
+    np.testing.assert_allclose(mean[:, 0], expected, atol=1e-5)
     variance = 1 - np.einsum("qn,nm,qm->q", cross, inverse, cross)
-    np.testing.assert_allclose(deviation[:, 0] ** 2, variance, atol=1e-8)
+    np.testing.assert_allclose(deviation[:, 0] ** 2, variance, atol=1e-5)
 
 
 def test_interpolates_without_noise() -> None:
@@ -77,9 +77,9 @@ def test_gradient_against_finite_differences(group: IntArray | None) -> None:
     gradient = model.gradient(test)
     assert gradient.shape == (10, 2, 4)
     for d in (0, 2):
-        step = 1e-5 * np.eye(4)[d]
-        difference = (model.predict(test + step)[0] - model.predict(test - step)[0]) / 2e-5
-        np.testing.assert_allclose(gradient[:, :, d], difference, rtol=1e-4, atol=1e-6)
+        step = 5e-3 * np.eye(4)[d]  # Predictions are of single precision.
+        difference = (model.predict(test + step)[0] - model.predict(test - step)[0]) / 1e-2
+        np.testing.assert_allclose(gradient[:, :, d], difference, rtol=1e-2, atol=1e-2)
     assert np.abs(gradient[:, :, [0, 2]]).max() > 0.1
     assert (gradient[:, :, MIXED] == 0).all()
 
@@ -91,7 +91,13 @@ def test_a_row_of_a_batch_equals_the_row_alone() -> None:
     for row in range(9):
         one = test[row : row + 1]
         for a, b in zip((*model.predict(one), model.gradient(one)), together, strict=True):
-            np.testing.assert_allclose(a[0], b[row], atol=1e-10)
+            np.testing.assert_allclose(a[0], b[row], atol=1e-5)
+
+
+def test_the_mean_alone_is_that_of_the_prediction() -> None:
+    train, test = draw_mixed(30), draw_mixed(9, seed=1)
+    model = fit(train, np.concatenate([truth(train), train[:, 2:3]], axis=1))
+    np.testing.assert_array_equal(model.mean(test), model.predict(test)[0])
 
 
 def test_categories_have_no_order() -> None:
@@ -107,7 +113,7 @@ def test_categories_have_no_order() -> None:
     values = truth(train)
     one = fit(train, values).predict(test)
     other = fit(rename(train), values).predict(rename(test))
-    np.testing.assert_allclose(one, other, atol=1e-6)
+    np.testing.assert_allclose(one, other, atol=1e-4)
 
 
 # -- Inactive parameters and categories that were not seen

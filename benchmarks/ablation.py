@@ -1,0 +1,120 @@
+"""The ablation of the paper (its Table 3): dense sampling x disentanglement.
+
+    python -m benchmarks.ablation --seeds 0:50 --jobs 2
+
+A run that the output file holds already is not repeated: stop it and start it again as you like.
+
+Q: queries, R: runs of a contender.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from typing import NamedTuple
+
+import click
+import numpy as np
+
+from benchmarks.report import format_mean
+from benchmarks.run import main as run
+from benchmarks.run import read_runs
+from optuna_dnas._typing import FloatArray
+
+
+class Variant(NamedTuple):
+    """A row of the table."""
+
+    sampler: str
+    is_dense: bool
+    is_disentangled: bool
+
+
+# Plainest first, as in the paper.
+VARIANTS = (
+    Variant("SemiNAS", is_dense=False, is_disentangled=False),
+    Variant("DNAS (paper), not disentangled", is_dense=True, is_disentangled=False),
+    Variant("DNAS (paper), not dense", is_dense=False, is_disentangled=True),
+    Variant("DNAS (paper)", is_dense=True, is_disentangled=True),
+)
+
+# Accuracies of cells, of which more is better.
+_PROBLEMS = ("nasbench101-test", "nasbench101-validation", "digits")
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--problem", type=click.Choice(_PROBLEMS), default="nasbench101-test")
+@click.option("--seeds", default="0:50", help="First and one past the last.")
+@click.option("--at", "checkpoints", type=int, multiple=True, default=(150, 300), help="Queries.")
+@click.option("--top", "n_best", default=10, help="How many of the best to average.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=Path("benchmarks/ablation.jsonl")
+)
+@click.option("--jobs", default=1, help="Processes.")
+def main(
+    problem: str,
+    seeds: str,
+    checkpoints: tuple[int, ...],
+    n_best: int,
+    output: Path,
+    jobs: int,
+) -> None:
+    """Run the four variants of the paper's method, and print a Markdown table.
+
+    An accuracy is in percent; every average is over the evaluated cells of a run, and its mean
+    and standard error are over the runs.
+    """
+    assert run.callback is not None
+    n_queries = max(checkpoints)
+    run.callback(
+        problems=(problem,),
+        samplers=tuple(variant.sampler for variant in VARIANTS),
+        seeds=seeds,
+        queries=n_queries,
+        output=output,
+        jobs=jobs,
+    )
+    first, last = map(int, seeds.split(":"))
+    wanted = [
+        line
+        for line in read_runs(output)
+        if line["problem"] == problem
+        and line["queries"] == n_queries
+        and line["seed"] in range(first, last)
+    ]
+    click.echo(format_table(wanted, checkpoints, n_best))
+
+
+def format_table(runs: list[dict[str, Any]], checkpoints: Iterable[int], n_best: int) -> str:
+    """Markdown, of lines of `benchmarks.run` whose values are maximised."""
+    metrics = [(n_queries, k) for n_queries in checkpoints for k in (1, n_best)]
+    titles = [f"Top-{k} at {n_queries} queries, %" for n_queries, k in metrics]
+    rows = [["Dense", "Disentangled", "runs", *titles]]
+    rows.append(["---"] * len(rows[0]))
+    for variant in VARIANTS:
+        values = [line["values"] for line in runs if line["sampler"] == variant.sampler]
+        marks = ["✓" if is_on else "" for is_on in variant[1:]]
+        cells = [_format(top_means(values, n_queries, k)) for n_queries, k in metrics]
+        rows.append([*marks, str(len(values)), *cells])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def top_means(
+    values: list[list[float]],  # R lists of Q values, in the order of the queries
+    n_queries: int,
+    k: int,
+) -> FloatArray:  # (R,)
+    """The mean of the k highest among the first values of each run."""
+    return np.array([np.mean(sorted(run_values[:n_queries])[-k:]) for run_values in values])
+
+
+def _format(
+    means: FloatArray,  # (R,)
+) -> str:
+    if not len(means):
+        return "-"
+    error = means.std(ddof=1) / np.sqrt(len(means)) if len(means) > 1 else np.nan
+    return format_mean(100 * float(means.mean()), 100 * float(error))
+
+
+if __name__ == "__main__":
+    main()
