@@ -15,10 +15,10 @@ from typing import NamedTuple
 import click
 import numpy as np
 
-from benchmarks.report import format_mean
 from benchmarks.run import main as run
-from benchmarks.run import read_runs
 from optuna_dnas._typing import FloatArray
+from optuna_dnas.benchmarking import format_mean
+from optuna_dnas.benchmarking import read_records
 
 
 class Variant(NamedTuple):
@@ -76,7 +76,7 @@ def main(
     first, last = map(int, seeds.split(":"))
     wanted = [
         line
-        for line in read_runs(output)
+        for line in read_records(output)
         if line["problem"] == problem
         and line["queries"] == n_queries
         and line["seed"] in range(first, last)

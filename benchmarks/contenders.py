@@ -1,12 +1,6 @@
 """The samplers that are compared, each as its authors ship it."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
-import warnings
-
-import optuna
-from optuna.samplers import BaseSampler
 
 from benchmarks.peers import BananasSampler
 from benchmarks.peers import CellSampler
@@ -14,15 +8,10 @@ from benchmarks.peers import LocalSearchSampler
 from benchmarks.peers import RegularizedEvolutionSampler
 from optuna_dnas import DNASConfig
 from optuna_dnas import DNASSampler
+from optuna_dnas.benchmarking import SamplerFactory
+from optuna_dnas.benchmarking import SAMPLERS
 from optuna_dnas.controller import SemiSupervisedConfig
-from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.strategies import LatentGradient
-
-
-def _gp(seed: int) -> BaseSampler:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.samplers.GPSampler(seed=seed)
 
 
 def ablated(*, dense: bool, disentangled: bool) -> DNASConfig:
@@ -46,15 +35,11 @@ def ablated(*, dense: bool, disentangled: bool) -> DNASConfig:
     return config
 
 
-def _dnas(config: DNASConfig | None = None) -> "Contender":
+def _dnas(config: DNASConfig) -> SamplerFactory:
     return lambda seed, space: DNASSampler(seed=seed, space=space, config=config)
 
 
-Contender = Callable[[int, SearchSpace[Any] | None], BaseSampler]
-"""A sampler for a seed, and for the declared space of the problem, if it has one."""
-
-CONTENDERS: dict[str, Contender] = {
-    "DNAS": _dnas(),
+CONTENDERS: dict[str, SamplerFactory] = SAMPLERS | {
     "DNAS (paper)": _dnas(DNASConfig.paper()),
     "DNAS (paper), not dense": _dnas(ablated(dense=False, disentangled=True)),
     "DNAS (paper), not disentangled": _dnas(ablated(dense=True, disentangled=False)),
@@ -66,9 +51,5 @@ CONTENDERS: dict[str, Contender] = {
     ),
     "Evolution (50)": lambda seed, space: RegularizedEvolutionSampler(space, seed),
     "Random cells": lambda seed, space: CellSampler(space, seed),
-    "Random": lambda seed, _: optuna.samplers.RandomSampler(seed=seed),
-    "TPE": lambda seed, _: optuna.samplers.TPESampler(seed=seed),
-    "GP": lambda seed, _: _gp(seed),
-    "NSGA-II": lambda seed, _: optuna.samplers.NSGAIISampler(seed=seed),
 }
 """The peers from BANANAS to random cells need a space of cells."""

@@ -10,7 +10,7 @@ import optuna
 from optuna.distributions import CategoricalDistribution
 from optuna.study import StudyDirection
 
-from benchmarks._problem import Problem
+from optuna_dnas.benchmarking import Problem
 from optuna_dnas.exceptions import OutOfDomainError
 from optuna_dnas.objectives import DigitsCellObjective
 from optuna_dnas.objectives import NASBench101Objective

@@ -19,11 +19,11 @@ from tqdm import tqdm
 
 from benchmarks.peers._mlp_ensemble import predict_by_ensemble
 from benchmarks.peers._path_encoding import encode_paths
-from benchmarks.report import format_mean
 from benchmarks.workers import map_unordered
 from optuna_dnas import DNASConfig
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
+from optuna_dnas.benchmarking import format_mean
 from optuna_dnas.controller import EnsembleConfig
 from optuna_dnas.controller import Labelled
 from optuna_dnas.controller import make_controller

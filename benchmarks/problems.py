@@ -3,69 +3,31 @@
 from collections.abc import Callable
 import os
 
-import numpy as np
-import optuna
-from optuna.study import StudyDirection
-
-from benchmarks._problem import Problem as Problem
 from benchmarks.flat_problems import AnonymousCells
 from benchmarks.flat_problems import CategoryTable
 from benchmarks.flat_problems import Hartmann6
 from benchmarks.flat_problems import Mixed
 from benchmarks.flat_problems import Regression
 from benchmarks.flat_problems import Sparse24
+from benchmarks.pareto_problems import ParetoProblem
+from optuna_dnas.benchmarking import CellProblem
+from optuna_dnas.benchmarking import Problem
 from optuna_dnas.objectives import DigitsCellObjective
 from optuna_dnas.objectives import NASBench101Objective
 from optuna_dnas.objectives import NASBench101Table
 
 
-class CellProblem(Problem):
-    """The accuracy of cells of a table.
-
-    Args:
-        objective: Has the metric that chooses.
-        reported: The metric that counts; by default the same.
-    """
-
-    direction = StudyDirection.MAXIMIZE
-
-    def __init__(
-        self,
-        objective: DigitsCellObjective | NASBench101Objective,
-        reported: str | None = None,
-    ) -> None:
-        self._objective = objective
-        self._reported = reported
-        self.space = objective.space
-        (metric,) = objective.metric_names
-        self.optimum = float(np.nanmax(objective.table.mean(reported or metric)))
-
-    def __call__(self, trial: optuna.Trial) -> float:
-        value = self._objective(trial)
-        assert isinstance(value, float)
-        return value
-
-    def key(self, trial: optuna.trial.FrozenTrial) -> str:
-        """The hash: isomorphic cells are one query."""
-        return str(trial.user_attrs.get("architecture_hash"))
-
-    def reported(self, trial: optuna.trial.FrozenTrial) -> float:
-        if self._reported is None:
-            return super().reported(trial)
-        return float(trial.user_attrs[self._reported])
-
-
-def _nasbench101(metric: str) -> NASBench101Objective:
+def _nasbench101(*metrics: str) -> NASBench101Objective:
     """Mean over the runs of 108 epochs."""
     path = os.environ.get("OPTUNA_DNAS_NASBENCH101")
     if path is None:
         raise SystemExit("Set OPTUNA_DNAS_NASBENCH101 to a NASBench-101 TFRecord or store.")
-    return NASBench101Objective(NASBench101Table.open(path), metrics=[metric])
+    return NASBench101Objective(NASBench101Table.open(path), metrics=metrics)
 
 
-def _digits() -> DigitsCellObjective:
+def _digits(*metrics: str) -> DigitsCellObjective:
     """Mean over three trainings."""
-    return DigitsCellObjective(metrics=["validation_accuracy"])
+    return DigitsCellObjective(metrics=metrics)
 
 
 PROBLEMS: dict[str, Callable[[], Problem]] = {
@@ -74,8 +36,17 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
         _nasbench101("validation_accuracy"), "test_accuracy"
     ),
     "nasbench101-flat": lambda: AnonymousCells(_nasbench101("test_accuracy")),
-    "digits": lambda: CellProblem(_digits()),
-    "digits-flat": lambda: AnonymousCells(_digits()),
+    "digits": lambda: CellProblem(_digits("validation_accuracy")),
+    "digits-flat": lambda: AnonymousCells(_digits("validation_accuracy")),
+    # About three quarters of the cells are more accurate than the reference point.
+    "nasbench101-pareto": lambda: ParetoProblem(_nasbench101("test_accuracy", "params"), 0.9),
+    "nasbench101-pareto-flops": lambda: ParetoProblem(
+        _nasbench101("test_accuracy", "flops"), 0.9
+    ),
+    "nasbench101-pareto-3": lambda: ParetoProblem(
+        _nasbench101("test_accuracy", "flops", "training_time"), 0.9
+    ),
+    "digits-pareto": lambda: ParetoProblem(_digits("validation_accuracy", "flops"), 0.78),
     "categories": CategoryTable,
     "regression": Regression,
     "hartmann6": Hartmann6,

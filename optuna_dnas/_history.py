@@ -7,6 +7,8 @@ from bisect import bisect_left
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
+import contextlib
+import itertools
 import math
 from typing import Any
 from typing import TypeVar
@@ -20,7 +22,8 @@ from optuna.trial import TrialState
 from optuna_dnas._optuna_compat import published_params
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import TokenArray
-from optuna_dnas.search_space import COST_NAMES
+from optuna_dnas.search_space import LIMIT_KEYS
+from optuna_dnas.search_space import read_limits
 from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.strategies import Observations
 from optuna_dnas.strategies import token_keys
@@ -96,7 +99,10 @@ class History:
         self._finished = FinishedTrials()
         self._observations: Observations | None = None
         self._taken: set[bytes] = set()
-        self.cost_limits: FloatArray | None = None
+        self._columns: dict[str, int] = {}  # of constraints, by key
+        knows_costs = space.token_costs(space.params_to_tokens([])) is not None
+        self._exact_keys = frozenset(LIMIT_KEYS if knows_costs else ())
+        self.cost_limits = space.limits
 
     @property
     def observations(self) -> Observations:
@@ -113,18 +119,17 @@ class History:
             return
         tokens, valid = self._canonical([t.params for t in new])
         self._taken.update(token_keys(tokens[valid]))
+        self._read_limits([t for t, is_valid in zip(new, valid, strict=True) if is_valid])
         minimised = [self._minimised(trial) for trial in new]
         rows = [k for k, values in enumerate(minimised) if valid[k] and values is not None]
         if not rows:
             return
         values = np.array([minimised[k] for k in rows])
-        violations = np.array([_violation(new[k]) for k in rows])
-        block = Observations(tokens[rows], values, violations)
-        self._read_cost_limits([new[k] for k in rows])
-        if self._observations is not None:
-            pairs = zip(self._observations, block, strict=True)
-            block = Observations(*(np.concatenate(pair) for pair in pairs))
-        self._observations = block
+        observed = [new[k] for k in rows]
+        violations = np.array([_violation(trial) for trial in observed])
+        constraints = self._constraints(observed)
+        block = Observations(tokens[rows], values, violations, constraints)
+        self._observations = _append(self._observations, block)
 
     def taken(self, trials: Sequence[FrozenTrial], *, but: int) -> set[bytes]:
         """Keys of all evaluated and running architectures; trial number ``but`` is left out."""
@@ -166,8 +171,12 @@ class History:
             minimised: FloatArray = np.array(values, dtype=float) * self._signs
             return minimised
         # A flat space does not know what is invalid. A trial that is pruned before it begins
-        # shows it, and nothing is worse for Optuna's samplers, too.
-        if trial.state == TrialState.PRUNED and self._space.vocabulary is None:
+        # shows it, and nothing is worse for Optuna's samplers, too. The same goes for a trial
+        # that is pruned because of a constraint.
+        is_unforeseen = self._space.vocabulary is None or any(
+            trial.constraints[key] > 0 for key in self._unknown_keys(trial)
+        )
+        if trial.state == TrialState.PRUNED and is_unforeseen:
             return np.full(len(self._signs), np.inf)
         return None
 
@@ -177,23 +186,54 @@ class History:
             return tokens, np.ones(len(tokens), dtype=bool)
         return self._space.canonicalize(tokens)
 
-    def _read_cost_limits(self, trials: Sequence[FrozenTrial]) -> None:
-        """A constraint ``max_flops`` or ``max_params`` is the cost minus its limit."""
-        if self._space.vocabulary is None:  # A flat space knows no cost.
-            return
+    def _constraints(self, trials: Sequence[FrozenTrial]) -> FloatArray | None:
+        """(N, C) constraints that the space does not know the values of; NaN where a trial does.
+
+        A key that appears later has a later column.
+        """
+        by_trial = [
+            {key: trial.constraints[key] for key in sorted(self._unknown_keys(trial))}
+            for trial in trials
+        ]
+        for key in itertools.chain.from_iterable(by_trial):
+            self._columns.setdefault(key, len(self._columns))
+        if not self._columns:
+            return None
+        constraints = np.full((len(trials), len(self._columns)), np.nan)
+        for row, by_key in zip(constraints, by_trial, strict=True):
+            row[[self._columns[key] for key in by_key]] = list(by_key.values())
+        return constraints
+
+    def _unknown_keys(self, trial: FrozenTrial) -> set[str]:
+        return trial.constraints.keys() - self._exact_keys
+
+    def _read_limits(self, trials: Sequence[FrozenTrial]) -> None:
+        """Limits that a constraint tells, unless the space was declared with others."""
         for trial in trials:
-            excess = {k: trial.constraints.get(f"max_{name}") for k, name in enumerate(COST_NAMES)}
-            if all(value is None for value in excess.values()):
+            if self._exact_keys.isdisjoint(trial.constraints):
                 continue
             # The cost of the cell as it was written; its canonical form may cost a little else.
             cost = self._space.cost(self._space.params_to_architecture(trial.params))
-            if cost is None:
-                return
-            if self.cost_limits is None:
-                self.cost_limits = np.full(len(COST_NAMES), np.inf)
-            for k, value in excess.items():
-                if value is not None:
-                    self.cost_limits[k] = getattr(cost, COST_NAMES[k]) - value
+            assert cost is not None
+            bounds = read_limits(cost, trial.constraints) | self._space.limits.by_key
+            with contextlib.suppress(ValueError):  # Nothing is both above and below.
+                self.cost_limits = self.cost_limits.replaced(bounds)
+
+
+def _append(old: Observations | None, new: Observations) -> Observations:
+    if old is None:
+        return new
+    tokens, values, violations = (
+        np.concatenate(pair) for pair in zip(old[:3], new[:3], strict=True)
+    )
+    constraints = None
+    if new.constraints is not None:
+        known = np.full((len(tokens), new.constraints.shape[1]), np.nan)
+        known[len(old.tokens) :] = new.constraints
+        if old.constraints is not None:
+            known[: len(old.tokens), : old.constraints.shape[1]] = old.constraints
+        constraints = known
+    return Observations(tokens, values, violations, constraints)
 
 
 def _values(trial: FrozenTrial) -> list[float] | None:
@@ -207,7 +247,9 @@ def _values(trial: FrozenTrial) -> list[float] | None:
 
 
 def _violation(trial: FrozenTrial) -> float:
-    return sum(max(value, 0.0) for value in trial.constraints.values())
+    """What is NaN is not feasible for Optuna, and nothing says by how much."""
+    violations = np.maximum(list(trial.constraints.values()), 0.0)
+    return float(np.nan_to_num(violations, nan=np.inf, posinf=np.inf).sum())
 
 
 def keep(cache: dict[Any, T], key: Any, make: Callable[[], T]) -> T:

@@ -2,6 +2,7 @@
 
 import click
 
+from optuna_dnas.cli._benchmark import benchmark
 from optuna_dnas.cli._convert import convert
 from optuna_dnas.cli._search import search
 
@@ -13,6 +14,7 @@ def main() -> None:
 
 
 main.add_command(search)
+main.add_command(benchmark)
 main.add_command(convert)
 
 __all__ = ["main"]

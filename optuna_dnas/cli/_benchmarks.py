@@ -12,6 +12,7 @@ from optuna.pruners import SuccessiveHalvingPruner
 from optuna_dnas.objectives import DigitsCellObjective
 from optuna_dnas.objectives import NASBench101Objective
 from optuna_dnas.objectives import NASBench101Table
+from optuna_dnas.search_space import CostLimits
 
 
 BENCHMARKS = ("digits", "nasbench101")
@@ -30,17 +31,22 @@ class Goal:
         metrics: Their names.
         max_flops: The most multiply-adds allowed; `None`: any number.
         max_params: The most parameters allowed.
+        min_flops: The least multiply-adds allowed.
+        min_params: The least parameters allowed.
     """
 
     metrics: tuple[str, ...]
     max_flops: float | None = None
     max_params: float | None = None
+    min_flops: float | None = None
+    min_params: float | None = None
 
     @property
-    def limits(self) -> dict[str, float]:
-        """Those that there are, by the name of the cost."""
-        limits = {"flops": self.max_flops, "params": self.max_params}
-        return {name: limit for name, limit in limits.items() if limit is not None}
+    def limits(self) -> CostLimits:
+        """All of them together."""
+        bounds = asdict(self)
+        del bounds["metrics"]
+        return CostLimits.by_name(**bounds)
 
 
 @dataclass(frozen=True, kw_only=True)

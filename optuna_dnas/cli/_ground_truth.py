@@ -52,15 +52,16 @@ class GroundTruth:
         table = self._objective.table
         means = np.stack([table.mean(name) for name in goal.metrics], axis=1)
         known = ~np.isnan(means).any(axis=1)
-        for name, limit in goal.limits.items():
-            known &= table.mean(name) <= limit
+        limits = goal.limits
+        if limits.is_bounded:
+            known &= limits.allow(np.stack([table.mean(name) for name in COST_NAMES], axis=1))
         self._values = self._minimized(means[known])  # (N, M)
 
     @classmethod
     def of(cls, benchmark: Benchmark, goal: Goal) -> "GroundTruth | None":
         """`None` if the table does not know enough, or is too large to compare cell by cell."""
-        asked = {*goal.metrics, *goal.limits}
-        if not benchmark.knows_costs and (len(goal.metrics) > 1 or asked & {*COST_NAMES}):
+        about_costs = goal.limits.is_bounded or not {*COST_NAMES}.isdisjoint(goal.metrics)
+        if not benchmark.knows_costs and (len(goal.metrics) > 1 or about_costs):
             return None
         return cls(benchmark, goal)
 

@@ -22,7 +22,8 @@ def report(
 ) -> str:
     """The best architecture, or the Pareto front; where trials came from; where the study is."""
     trials = study.get_trials(deepcopy=False)
-    parts = ["", _best(study, benchmark.objective.space, truth), _sources(trials)]
+    space = benchmark.objective.space
+    parts = ["", _best(study, space, truth), *_limits(space), _sources(trials)]
     parts.append(f"{_counts(trials)}, study {study.study_name!r} in {storage}")
     return "\n\n".join(parts).lstrip("\n")
 
@@ -87,6 +88,11 @@ def _format(name: str, value: float) -> str:
         return f"{100 * value:.3f} %"
     unit = " s" if name == "training_time" else ""
     return (f"{value:.3g}" if 0 < value < 100 else f"{value:,.0f}") + unit
+
+
+def _limits(space: NASBench101Space) -> list[str]:
+    limits = [f"{key} {bound:,.0f}" for key, bound in space.limits.by_key.items()]
+    return [f"Limits: {', '.join(limits)}"] if limits else []
 
 
 def _sources(trials: Sequence[FrozenTrial]) -> str:

@@ -19,6 +19,7 @@ from optuna_dnas.cli._errors import clear_errors
 from optuna_dnas.cli._ground_truth import GroundTruth
 from optuna_dnas.cli._next import next_steps
 from optuna_dnas.cli._report import report
+from optuna_dnas.search_space import LIMIT_KEYS
 
 
 _METRICS = (
@@ -63,6 +64,8 @@ _SEARCH_KEY = "dnas:search"
 )
 @click.option("--max-flops", type=_POSITIVE, help="Limit of multiply-adds.")
 @click.option("--max-params", type=_POSITIVE, help="Limit of parameters.")
+@click.option("--min-flops", type=_POSITIVE, help="The least multiply-adds, for a band of costs.")
+@click.option("--min-params", type=_POSITIVE, help="The least parameters.")
 @click.option("--storage", default="sqlite:///optuna-dnas.db", help="Where the study is kept.")
 @click.option("--study-name", show_default=", ".join(N_TRIALS), help="Its name there.")
 @click.option(
@@ -82,6 +85,8 @@ def search(
     metrics: tuple[str, ...],
     max_flops: float | None,
     max_params: float | None,
+    min_flops: float | None,
+    min_params: float | None,
     storage: str,
     study_name: str | None,
     device: str,
@@ -97,7 +102,13 @@ def search(
 
     Running the command again continues the study.
     """
-    goal = Goal(metrics=metrics, max_flops=max_flops, max_params=max_params)
+    goal = Goal(
+        metrics=metrics,
+        max_flops=max_flops,
+        max_params=max_params,
+        min_flops=min_flops,
+        min_params=min_params,
+    )
     _check_device(device)
     benchmark = open_benchmark(benchmark_name, table, goal, train=train, device=device)
     sampler = DNASSampler(space=benchmark.objective.space, seed=seed, device=device)
@@ -138,7 +149,8 @@ def _open_study(
             f"The study {name!r} optimises {', '.join(known)}, not "
             f"{', '.join(objective.metric_names)}. Choose another --study-name."
         )
-    _check_same_search(study, {"benchmark": benchmark.name} | goal.limits)
+    limits = objective.space.limits.by_key
+    _check_same_search(study, {"benchmark": benchmark.name} | limits)
     return study
 
 
@@ -155,7 +167,7 @@ def _check_same_search(study: optuna.Study, search: dict[str, Any]) -> None:
 
 
 def _describe(search: dict[str, Any]) -> str:
-    limits = [f"max {name} {search[name]:,g}" for name in ("flops", "params") if name in search]
+    limits = [f"{key} {search[key]:,g}" for key in LIMIT_KEYS if key in search]
     return ", ".join([search["benchmark"], *limits])
 
 

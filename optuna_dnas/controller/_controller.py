@@ -1,6 +1,7 @@
 """A latent space with the predictors that live on it.
 
-N: architectures, T: tokens, D: latent dimensions, M: objectives, K: costs.
+N: architectures, T: tokens, D: latent dimensions, M: objectives, K: costs,
+C: constraints.
 """
 
 import abc
@@ -11,6 +12,7 @@ import numpy as np
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import TokenArray
+from optuna_dnas.controller._constraints import ConstraintPredictors
 from optuna_dnas.controller._features import Features
 from optuna_dnas.controller._latent import Latent
 from optuna_dnas.controller.predictors import Predictor
@@ -23,6 +25,7 @@ class Labelled(NamedTuple):
     tokens: TokenArray  # (N, T)
     values: FloatArray  # (N, M), minimised
     costs: FloatArray | None  # (N, K); `None` where the space knows no cost
+    constraints: FloatArray | None = None  # (N, C), NaN where unknown; `None`: there are none
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,13 @@ class FittedController:
         features: The latent, and what predictors see beside the code.
         objectives: P_a of the paper, one output an objective, minimised.
         costs: P_f; `None` where the space knows no cost, or nothing asks for it.
+        constraints: P_f of what only an evaluation tells; `None` without such constraints.
     """
 
     features: Features
     objectives: Predictor
     costs: Predictor | None
+    constraints: ConstraintPredictors | None = None
 
     @property
     def latent(self) -> Latent:
@@ -46,8 +51,12 @@ class FittedController:
 
     def condition(self, data: Labelled) -> "FittedController":
         """Take in data that came after the fit, where the predictors can."""
-        objectives = self.objectives.condition(self.features(data.tokens), data.values)
-        return FittedController(self.features, objectives, self.costs)
+        features = self.features(data.tokens)
+        objectives = self.objectives.condition(features, data.values)
+        constraints = self.constraints
+        if constraints is not None and data.constraints is not None:
+            constraints = constraints.condition(features, data.constraints)
+        return FittedController(self.features, objectives, self.costs, constraints)
 
     def objective_slopes(self, codes: FloatArray) -> FloatArray:
         """(N, D) codes -> (N, M, D) derivative of the predicted objectives."""
@@ -56,6 +65,13 @@ class FittedController:
     def cost_slopes(self, codes: FloatArray) -> FloatArray | None:
         """(N, D) codes -> (N, K, D) derivative of the predicted costs."""
         return None if self.costs is None else self._slopes(self.costs, codes)
+
+    def constraint_slopes(self, codes: FloatArray) -> FloatArray | None:
+        """(N, D) codes -> (N, C', D) derivative of the constraints that have predictors."""
+        if self.constraints is None or not self.constraints.by_column:
+            return None
+        predictors = self.constraints.by_column.values()
+        return np.concatenate([self._slopes(p, codes) for p in predictors], axis=1)
 
     def _slopes(self, predictor: Predictor, codes: FloatArray) -> FloatArray:
         slopes = predictor.gradient(self.features.of_codes(codes))
@@ -111,7 +127,16 @@ class FrozenController(Controller):
         costs = None
         if self._with_costs and observed.costs is not None:
             costs = self._fit_predictor(features, observed.costs, rng)
-        return FittedController(self._features, objectives, costs)
+        constraints = None
+        if observed.constraints is not None:
+            constraints = ConstraintPredictors.fit(
+                self._predictor,
+                features,
+                observed.constraints,
+                layout=self._features.layout,
+                rng=rng,
+            )
+        return FittedController(self._features, objectives, costs, constraints)
 
     def _fit_predictor(
         self, features: FloatArray, values: FloatArray, rng: np.random.Generator

@@ -44,7 +44,9 @@ def make_controller(
         from optuna_dnas.controller._joint import JointController
 
         sizes = config or ControllerConfig()
-        return JointController(space.vocabulary, sizes, semi_supervised, device=device)
+        return JointController(
+            space.vocabulary, sizes, semi_supervised, predictor=predictor, device=device
+        )
     latent = load_or_pretrain(space, config, device=device)
     features = Features(latent, space if with_descriptors else None)
     return FrozenController(features, predictor, with_costs=with_costs)

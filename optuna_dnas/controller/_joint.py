@@ -4,6 +4,7 @@ import numpy as np
 
 from optuna_dnas.controller._config import ControllerConfig
 from optuna_dnas.controller._config import SemiSupervisedConfig
+from optuna_dnas.controller._constraints import ConstraintPredictors
 from optuna_dnas.controller._controller import Controller
 from optuna_dnas.controller._controller import FittedController
 from optuna_dnas.controller._controller import Labelled
@@ -12,6 +13,7 @@ from optuna_dnas.controller._features import Features
 from optuna_dnas.controller._semi_supervised import JointFit
 from optuna_dnas.controller._semi_supervised import Regression
 from optuna_dnas.controller._semi_supervised import SemiSupervisedController
+from optuna_dnas.controller.predictors import PredictorConfig
 from optuna_dnas.encoding import Vocabulary
 
 
@@ -22,6 +24,7 @@ class JointController(Controller):
         vocabulary: Of the search space.
         config: Sizes of encoder and decoder.
         semi_supervised: Loss weights and schedule.
+        predictor: Of constraints that only an evaluation tells; the paper has none of them.
         device: Where to train.
     """
 
@@ -31,8 +34,10 @@ class JointController(Controller):
         config: ControllerConfig,
         semi_supervised: SemiSupervisedConfig,
         *,
+        predictor: PredictorConfig,
         device: str,
     ) -> None:
+        self._predictor = predictor
         self._trainer = SemiSupervisedController(
             vocabulary, semi_supervised, autoencoder_config=config, device=device
         )
@@ -60,7 +65,17 @@ class JointController(Controller):
             seed=int(rng.integers(2**63)),
             **labels,
         )
-        return FittedController(Features(fit.latent), fit.objectives, fit.cost)
+        features = Features(fit.latent)
+        constraints = None
+        if observed.constraints is not None:
+            constraints = ConstraintPredictors.fit(
+                self._predictor,
+                features(observed.tokens),
+                observed.constraints,
+                layout=features.layout,
+                rng=rng,
+            )
+        return FittedController(features, fit.objectives, fit.cost, constraints)
 
 
 def _to_joint_fit(fitted: FittedController) -> JointFit:

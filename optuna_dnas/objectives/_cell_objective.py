@@ -32,11 +32,9 @@ class CellObjective(abc.ABC):
     """Asks a trial for a cell, measures it, and keeps what is known about it.
 
     Args:
-        space: The space of the cells.
+        space: The space of the cells. Its limits are recorded as constraints.
         measured: The metrics that :meth:`_measure` gives.
         metrics: What to optimise, of those, ``"flops"`` and ``"params"``.
-        max_flops: The most multiply-adds allowed, recorded as the constraint ``max_flops``.
-        max_params: The most parameters allowed, recorded as the constraint ``max_params``.
     """
 
     def __init__(
@@ -45,17 +43,10 @@ class CellObjective(abc.ABC):
         *,
         measured: Sequence[str],
         metrics: Sequence[str],
-        max_flops: float | None,
-        max_params: float | None,
     ) -> None:
         _check_metrics(metrics)
-        limits = {"flops": max_flops, "params": max_params}
-        for name, limit in limits.items():
-            if limit is not None and not limit > 0:
-                raise ValueError(f"`max_{name}` must be positive, but got {limit}.")
         self._metrics = tuple(metrics)
         self._measured = tuple(measured)
-        self._limits = {name: limit for name, limit in limits.items() if limit is not None}
         self.space = space
 
     @property
@@ -102,8 +93,9 @@ class CellObjective(abc.ABC):
         return self._values(self._measure(spec, None) | asdict(self.space.cost(spec)))
 
     def evaluate_constraints(self, params: Mapping[str, Any]) -> dict[str, float]:
-        """By how much each limit is exceeded; feasible where that is not positive."""
-        return self._excesses(self.space.cost(self.space.params_to_architecture(params)))
+        """By how much each limit is broken; feasible where that is not positive."""
+        cost = self.space.cost(self.space.params_to_architecture(params))
+        return self.space.limits.excesses(cost)
 
     @abc.abstractmethod
     def _measure(self, spec: ModelSpec, trial: optuna.Trial | None) -> dict[str, float]:
@@ -119,15 +111,12 @@ class CellObjective(abc.ABC):
         trial.set_user_attr("architecture_hash", self.space.hash(spec))
         for name in COST_NAMES:
             trial.set_user_attr(name, getattr(cost, name))
-        for key, excess in self._excesses(cost).items():
+        for key, excess in self.space.limits.excesses(cost).items():
             trial.set_constraint(key, excess)
 
     def _values(self, results: Mapping[str, float]) -> float | tuple[float, ...]:
         values = tuple(results[name] for name in self._metrics)
         return values if len(values) > 1 else values[0]
-
-    def _excesses(self, cost: Cost) -> dict[str, float]:
-        return {f"max_{name}": getattr(cost, name) - limit for name, limit in self._limits.items()}
 
 
 def _check_metrics(metrics: Sequence[str]) -> None:

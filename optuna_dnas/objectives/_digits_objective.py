@@ -7,6 +7,7 @@ import optuna
 
 from optuna_dnas.objectives._cell_objective import CellObjective
 from optuna_dnas.objectives._digits_table import DigitsTable
+from optuna_dnas.search_space import CostLimits
 from optuna_dnas.search_space import ModelSpec
 from optuna_dnas.search_space import NASBench101Space
 
@@ -43,8 +44,11 @@ class DigitsCellObjective(CellObjective):
         metrics: What to optimise: any of ``"validation_accuracy"``, ``"test_accuracy"``,
             ``"train_accuracy"``, ``"training_time"`` (seconds of one run), ``"flops"``
             (multiply-adds), ``"params"``.
-        max_flops: The most multiply-adds allowed, recorded as the constraint ``max_flops``.
-        max_params: The most parameters allowed, recorded as the constraint ``max_params``.
+        max_flops: The most multiply-adds allowed. Every limit is recorded as a constraint of its
+            name, and known to the sampler that is given the objective's ``space``.
+        max_params: The most parameters allowed.
+        min_flops: The least multiply-adds allowed.
+        min_params: The least parameters allowed.
         repeat: Which of the runs; `None` is the mean over all of them.
         stop: ``"final"`` or ``"halfway"``.
         train: Whether to train, instead of asking the table.
@@ -60,18 +64,26 @@ class DigitsCellObjective(CellObjective):
         metrics: Sequence[str] = ("validation_accuracy",),
         max_flops: float | None = None,
         max_params: float | None = None,
+        min_flops: float | None = None,
+        min_params: float | None = None,
         repeat: int | None = None,
         stop: str = "final",
         train: bool = False,
         device: str = "cpu",
     ) -> None:
         self.table = DigitsTable.load()
-        super().__init__(
-            NASBench101Space(max_vertices=_MAX_VERTICES, network=self.table.settings.network),
-            measured=self.table.metric_names,
-            metrics=metrics,
+        limits = CostLimits.by_name(
             max_flops=max_flops,
             max_params=max_params,
+            min_flops=min_flops,
+            min_params=min_params,
+        )
+        super().__init__(
+            NASBench101Space(
+                max_vertices=_MAX_VERTICES, network=self.table.settings.network, limits=limits
+            ),
+            measured=self.table.metric_names,
+            metrics=metrics,
         )
         # A study should not begin with what cannot work.
         self.table.query(self.table.cell(0), repeat=repeat, stop=stop)

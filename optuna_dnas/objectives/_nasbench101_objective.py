@@ -7,6 +7,7 @@ import optuna
 from optuna_dnas.objectives._cell_objective import CellObjective
 from optuna_dnas.objectives._nasbench101_table import NASBench101Table
 from optuna_dnas.search_space import COST_NAMES
+from optuna_dnas.search_space import CostLimits
 from optuna_dnas.search_space import ModelSpec
 from optuna_dnas.search_space import NASBench101Space
 
@@ -24,8 +25,11 @@ class NASBench101Objective(CellObjective):
         metrics: What to optimise: any of ``"validation_accuracy"``, ``"test_accuracy"``,
             ``"train_accuracy"``, ``"training_time"`` (seconds), ``"flops"`` (multiply-adds),
             ``"params"``.
-        max_flops: The most multiply-adds allowed, recorded as the constraint ``max_flops``.
-        max_params: The most parameters allowed, recorded as the constraint ``max_params``.
+        max_flops: The most multiply-adds allowed. Every limit is recorded as a constraint of its
+            name, and known to the sampler that is given the objective's ``space``.
+        max_params: The most parameters allowed.
+        min_flops: The least multiply-adds allowed.
+        min_params: The least parameters allowed.
         epochs: Which training schedule of the table.
         repeat: Which of the runs; `None` is the mean over all of them.
         stop: ``"final"`` or ``"halfway"``.
@@ -38,16 +42,22 @@ class NASBench101Objective(CellObjective):
         metrics: Sequence[str] = ("validation_accuracy",),
         max_flops: float | None = None,
         max_params: float | None = None,
+        min_flops: float | None = None,
+        min_params: float | None = None,
         epochs: int = 108,
         repeat: int | None = None,
         stop: str = "final",
     ) -> None:
-        super().__init__(
-            NASBench101Space(),
-            measured=table.metric_names,
-            metrics=metrics,
+        limits = CostLimits.by_name(
             max_flops=max_flops,
             max_params=max_params,
+            min_flops=min_flops,
+            min_params=min_params,
+        )
+        super().__init__(
+            NASBench101Space(limits=limits),
+            measured=table.metric_names,
+            metrics=metrics,
         )
         for name in metrics:
             if name not in (*COST_NAMES, *table.metric_names):

@@ -9,11 +9,13 @@ N: cells, R: runs of a cell at most.
 
 from collections.abc import Sequence
 import errno
+from functools import cached_property
 import hashlib
 import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import platformdirs
 from tqdm import tqdm
 
@@ -24,7 +26,14 @@ from optuna_dnas.objectives._cell_table import Metrics
 from optuna_dnas.objectives._nasbench101_store import convert
 from optuna_dnas.objectives._nasbench101_store import is_current
 from optuna_dnas.objectives._nasbench101_store import open_store
+from optuna_dnas.objectives._stored_cell import cells_to_tokens
+from optuna_dnas.search_space import COST_NAMES
 from optuna_dnas.search_space import ModelSpec
+from optuna_dnas.search_space import NASBench101Space
+
+
+# Costs are computed of so many cells at a time.
+_CHUNK = 10_000
 
 
 class NASBench101Table(CellTable):
@@ -135,6 +144,8 @@ class NASBench101Table(CellTable):
     def mean(self, metric: str, *, epochs: int = 108, stop: str = "final") -> FloatArray:
         """(N,) mean over the runs of every cell, in the order of `hashes`; NaN without a run.
 
+        Instead of a metric it may be ``"flops"`` or ``"params"``, which take some seconds.
+
         For analysis and ground truth only: a search must never see this, it asks :meth:`query`
         about the cells that it proposes.
 
@@ -142,9 +153,18 @@ class NASBench101Table(CellTable):
             ValueError: One of the arguments is none of the table's, or the table was opened
                 without ``metric``.
         """
+        if metric in COST_NAMES:
+            return self._costs[:, COST_NAMES.index(metric)]
         if metric not in self._metric_names:
             raise ValueError(f"`metric` must be of {self._metric_names}, but got {metric!r}.")
         return self._mean(metric, self._runs[self._check_epochs(epochs)], stop=stop)
+
+    @cached_property
+    def _costs(self) -> FloatArray:
+        """(N, 2) multiply-adds and parameters of the cells as the authors wrote them down."""
+        space = NASBench101Space()
+        chunks = [self._cells[k : k + _CHUNK] for k in range(0, len(self), _CHUNK)]
+        return np.concatenate([space.token_costs(cells_to_tokens(cells)) for cells in chunks])
 
     def _check_epochs(self, epochs: int) -> int:
         if epochs not in self._runs:

@@ -7,6 +7,7 @@ import struct
 import numpy as np
 import numpy.typing as npt
 
+from optuna_dnas._typing import IntArray
 from optuna_dnas.search_space import ModelSpec
 
 
@@ -44,6 +45,22 @@ def cell_to_graph(
     for i, j in itertools.combinations(range(n), 2):
         matrix[i, j] = bits >> edge_bit(i, j) & 1
     return matrix, ["input", *(OPS[op] for op in cell["ops"][: n - 2]), "output"]
+
+
+def cells_to_tokens(
+    cells: npt.NDArray[np.void],  # (N,) of `CELL_DTYPE`
+) -> IntArray:
+    """(N, 26) tokens of `NASBench101Space` as written, the output moved to the last slot."""
+    last = MAX_VERTICES - 1
+    rows, n_vertices = np.arange(len(cells)), cells["n_vertices"].astype(int)
+    adjacency = np.zeros((len(cells), MAX_VERTICES, MAX_VERTICES), dtype=np.int64)
+    pairs = [(i, j) for j in range(1, MAX_VERTICES) for i in range(j)]
+    for i, j in pairs:
+        slot = np.where(j == n_vertices - 1, last, j)
+        adjacency[rows, i, slot] |= cells["adjacency"] >> edge_bit(i, j) & 1
+    edges = [adjacency[:, i, j] for i, j in pairs]
+    ops = np.minimum(cells["ops"].astype(np.int64), len(OPS))  # beyond: there is no vertex
+    return np.concatenate([np.stack(edges, axis=1), ops], axis=1)
 
 
 def edge_bit(i: int, j: int) -> int:

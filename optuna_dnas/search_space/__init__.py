@@ -1,8 +1,11 @@
 """Search spaces: Optuna parameters, tokens and architectures, and what they cost."""
 
-from optuna_dnas.search_space._base import Cost
-from optuna_dnas.search_space._base import COST_NAMES
 from optuna_dnas.search_space._base import SearchSpace
+from optuna_dnas.search_space._cost import Cost
+from optuna_dnas.search_space._cost import COST_NAMES
+from optuna_dnas.search_space._cost import CostLimits
+from optuna_dnas.search_space._cost import LIMIT_KEYS
+from optuna_dnas.search_space._cost import read_limits
 from optuna_dnas.search_space._flat import FlatSpace
 from optuna_dnas.search_space._model_spec import ModelSpec
 from optuna_dnas.search_space._nasbench101 import NASBench101Space
@@ -13,10 +16,13 @@ from optuna_dnas.search_space._recognition import recognize
 __all__ = [
     "COST_NAMES",
     "Cost",
+    "CostLimits",
     "FlatSpace",
+    "LIMIT_KEYS",
     "ModelSpec",
     "NASBench101Space",
     "NetworkShape",
     "SearchSpace",
+    "read_limits",
     "recognize",
 ]

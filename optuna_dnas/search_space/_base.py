@@ -3,7 +3,6 @@
 import abc
 from collections.abc import Mapping
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from typing import Generic
 from typing import TypeVar
@@ -17,25 +16,11 @@ from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.encoding import Vocabulary
+from optuna_dnas.search_space._cost import Cost
+from optuna_dnas.search_space._cost import CostLimits
 
 
 ArchitectureT = TypeVar("ArchitectureT")
-
-COST_NAMES = ("flops", "params")
-"""Columns of `SearchSpace.token_costs`, fields of `Cost`."""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What an architecture costs.
-
-    Args:
-        flops: Multiply-adds of one forward pass of one example.
-        params: Trainable parameters.
-    """
-
-    flops: int
-    params: int
 
 
 class SearchSpace(abc.ABC, Generic[ArchitectureT]):
@@ -44,6 +29,9 @@ class SearchSpace(abc.ABC, Generic[ArchitectureT]):
     ``Optuna parameters <-> tokens <-> architecture``. Tokens are (N, T) arrays: the search works
     on thousands of candidates at a time. N: architectures, T: tokens of one.
     """
+
+    limits: CostLimits = CostLimits()
+    """What a search may propose; the space itself is not smaller for it."""
 
     @property
     @abc.abstractmethod

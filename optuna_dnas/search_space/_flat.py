@@ -16,9 +16,9 @@ from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.exceptions import OutOfDomainError
 from optuna_dnas.search_space._activity import ActivityTree
-from optuna_dnas.search_space._base import Cost
 from optuna_dnas.search_space._base import SearchSpace
 from optuna_dnas.search_space._columns import make_column
+from optuna_dnas.search_space._cost import Cost
 
 
 # More values than that decide hardly ever what an objective asks for next.

@@ -19,7 +19,6 @@ from optuna_dnas._typing import TokenArray
 from optuna_dnas.encoding import Token
 from optuna_dnas.encoding import Vocabulary
 from optuna_dnas.exceptions import OutOfDomainError
-from optuna_dnas.search_space._base import Cost
 from optuna_dnas.search_space._base import SearchSpace
 from optuna_dnas.search_space._cells import ABSENT
 from optuna_dnas.search_space._cells import canonical_form
@@ -28,6 +27,8 @@ from optuna_dnas.search_space._cells import MAX_EDGES
 from optuna_dnas.search_space._cells import MAX_VERTICES
 from optuna_dnas.search_space._cells import OPS
 from optuna_dnas.search_space._cells import prune
+from optuna_dnas.search_space._cost import Cost
+from optuna_dnas.search_space._cost import CostLimits
 from optuna_dnas.search_space._model_spec import ModelSpec
 from optuna_dnas.search_space._nasbench101_cost import network_cost
 from optuna_dnas.search_space._nasbench101_cost import NetworkShape
@@ -48,19 +49,33 @@ class NASBench101Space(SearchSpace[ModelSpec]):
     Args:
         max_vertices: V, input and output included.
         network: The network around the cell, for :meth:`cost`.
+        limits: What a search may propose; by default any cell. They leave the space as it is.
+
+    Raises:
+        ValueError: No cell is within the limits; the message names the one that is too tight.
     """
 
     def __init__(
-        self, *, max_vertices: int = MAX_VERTICES, network: NetworkShape | None = None
+        self,
+        *,
+        max_vertices: int = MAX_VERTICES,
+        network: NetworkShape | None = None,
+        limits: CostLimits | None = None,
     ) -> None:
         if max_vertices not in N_UNIQUE_CELLS:
             raise ValueError(f"`max_vertices` must be from 2 to 7, but got {max_vertices}.")
         self.max_vertices = max_vertices
         self.network = network or NetworkShape()
         self._pairs = edge_pairs(max_vertices)
+        self.limits = limits or CostLimits()
+        if self.limits.is_bounded:
+            self.limits.check_within(*_cost_range(max_vertices, self.network))
 
     def __repr__(self) -> str:
-        return f"NASBench101Space(max_vertices={self.max_vertices}, network={self.network})"
+        text = f"max_vertices={self.max_vertices}, network={self.network}"
+        if self.limits.is_bounded:
+            text += f", limits={self.limits}"
+        return f"NASBench101Space({text})"
 
     @cached_property
     def _distributions(self) -> dict[str, BaseDistribution]:
@@ -286,6 +301,20 @@ def _all_unique(n_vertices: int) -> tuple[IntArray, IntArray]:
     unique = np.unique(np.concatenate(rows), axis=0).astype(np.int64)
     n_entries = n_vertices**2
     return unique[:, :n_entries].reshape(-1, n_vertices, n_vertices), unique[:, n_entries:]
+
+
+@cache
+def _cost_range(max_vertices: int, network: NetworkShape) -> tuple[Cost, Cost]:
+    """The least and the most of each cost, not always of one and the same cell."""
+    lowest: list[list[int]] = []
+    highest: list[list[int]] = []
+    for v in range(2, max_vertices + 1):
+        graphs = _to_adjacency(_whole_graphs(v), v)
+        # The channels depend on the edges alone: pooling is cheapest, and conv3x3 dearest.
+        for op, of_all, extreme in (("maxpool3x3", lowest, np.min), (OPS[0], highest, np.max)):
+            ops = np.full((len(graphs), v - 2), OPS.index(op))
+            of_all.append([int(extreme(c)) for c in network_cost(graphs, ops, network)])
+    return Cost(*np.min(lowest, axis=0).tolist()), Cost(*np.max(highest, axis=0).tolist())
 
 
 def _to_adjacency(bits: IntArray, n_vertices: int) -> IntArray:

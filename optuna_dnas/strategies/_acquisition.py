@@ -1,24 +1,86 @@
-"""By what candidates are ordered. N: candidates, M: objectives."""
+"""By what candidates are ordered. N: candidates, F: observed, M: objectives, C: costs."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.strategies._config import SearchConfig
+from optuna_dnas.strategies._hypervolume import hypervolume_order
+from optuna_dnas.strategies._hypervolume import infer_reference
+from optuna_dnas.strategies._hypervolume import known_costs
 
 
-def candidate_scores(
-    means: FloatArray,  # (N, M)
-    deviations: FloatArray,  # (N, M)
-    reference: FloatArray,  # (N', M) means of what was observed
-    config: SearchConfig,
-    rng: np.random.Generator,
-) -> FloatArray:
-    """(N, M), lower is better; several objectives are scaled about to [0, 1]."""
-    share = config.improvement_share if means.shape[1] == 1 else 0.0
-    if share > 0 and rng.random() < share:
-        return negative_improvements(means, deviations, reference.min(axis=0))
-    samples = thompson_samples(means, deviations, config.noise, rng)
-    return _to_unit_scale(samples, reference)
+class Predictions(NamedTuple):
+    """What is predicted of candidates, in units of the predictors."""
+
+    means: FloatArray  # (N, M)
+    deviations: FloatArray  # (N, M)
+    costs: FloatArray | None  # (N, C); `None` where the space knows none
+    violations: FloatArray  # (N,) of constraints; 0 where none is likely to be violated
+
+    def take(self, rows: np.ndarray) -> "Predictions":
+        """Some of them."""
+        costs = None if self.costs is None else self.costs[rows]
+        return Predictions(
+            self.means[rows], self.deviations[rows], costs, self.violations[rows]
+        )
+
+
+class Evaluated(NamedTuple):
+    """What is known of the observed."""
+
+    means: FloatArray  # (F, M) predicted
+    values: FloatArray  # (F, M)
+    costs: FloatArray | None  # (F, C)
+    is_feasible: np.ndarray  # (F,)
+
+
+def candidate_order(
+    candidates: Predictions, observed: Evaluated, config: SearchConfig, rng: np.random.Generator
+) -> Iterator[int]:
+    """Rows of the candidates, the most promising first.
+
+    What will probably violate a constraint is postponed, and comes in the order of by how much.
+    """
+    rows = np.flatnonzero(candidates.violations <= 0)
+    several = candidates.means.shape[1] > 1
+    order = _by_hypervolume if several else _by_score
+    for k in order(candidates.take(rows), observed, config, rng):
+        yield int(rows[k])
+    rest = np.flatnonzero(candidates.violations > 0)
+    yield from rest[np.argsort(candidates.violations[rest], kind="stable")].tolist()
+
+
+def _by_score(
+    candidates: Predictions, observed: Evaluated, config: SearchConfig, rng: np.random.Generator
+) -> Iterator[int]:
+    means, deviations = candidates.means, candidates.deviations
+    if config.improvement_share > 0 and rng.random() < config.improvement_share:
+        scores = negative_improvements(means, deviations, observed.means.min(axis=0))
+    else:
+        scores = thompson_samples(means, deviations, config.noise, rng)
+    yield from np.argsort(scores[:, 0], kind="stable").tolist()
+
+
+def _by_hypervolume(
+    candidates: Predictions, observed: Evaluated, config: SearchConfig, rng: np.random.Generator
+) -> Iterator[int]:
+    samples = thompson_samples(
+        candidates.means, candidates.deviations, config.pareto_noise, rng
+    )
+    reached = observed.means.copy()
+    known = known_costs(observed.values, observed.costs)
+    if candidates.costs is not None and observed.costs is not None:
+        for objective, cost in known.items():
+            # Costs span orders of magnitude: a share less is worth the same everywhere.
+            samples[:, objective] = np.log(candidates.costs[:, cost])
+            reached[:, objective] = np.log(observed.costs[:, cost])
+    reference = infer_reference(reached, config.n_startup_trials, known)
+    if observed.is_feasible.any():
+        reached = reached[observed.is_feasible]
+    return hypervolume_order(samples, reached, reference, rng)
 
 
 def thompson_samples(
@@ -43,10 +105,3 @@ def negative_improvements(
     # Where nothing will improve, what is most likely to.
     improvements: FloatArray = deviations * (density + u * ndtr(u)) + 1e-12 * u
     return -improvements
-
-
-def _to_unit_scale(predicted: FloatArray, reference: FloatArray) -> FloatArray:
-    """Scale each objective so that the predictions of what was observed span [0, 1]."""
-    low, high = reference.min(axis=0), reference.max(axis=0)
-    scaled: FloatArray = (predicted - low) / np.where(high > low, high - low, 1.0)
-    return scaled

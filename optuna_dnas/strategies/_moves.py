@@ -52,7 +52,8 @@ class LatentGradient(EliteStrategy):
         share: Its share of all candidates.
         top_k: How many of the best are moved.
         max_step: The longest move in latent space.
-        cost_weight: How much lower cost counts beside better objectives, where a limit is set.
+        cost_weight: How much lower cost counts beside better objectives, where a limit is set:
+            every cost that has a maximum, and every constraint that is predicted, counts alike.
     """
 
     source: ClassVar[str] = "gradient"
@@ -74,10 +75,9 @@ class LatentGradient(EliteStrategy):
         slopes = state.fitted.objective_slopes(centres)  # (K, M, D)
         # Objectives and costs are both minimised here: downhill improves both.
         downhill = -_unit(np.einsum("kmd,m->kd", slopes, state.direction))
-        is_limited = self.cost_weight > 0 and state.cost_headroom is not None
-        rising = state.fitted.cost_slopes(centres) if is_limited else None
+        rising = state.limited_slopes(centres) if self.cost_weight > 0 else None
         if rising is not None:
-            cheaper = -_unit(rising[:, 0])
+            cheaper = -_unit(_unit(rising).sum(axis=1))
             downhill = _unit(downhill + self.cost_weight * cheaper)
         n_steps = -(-n // len(centres))
         steps = self.max_step * np.arange(1, n_steps + 1) / n_steps

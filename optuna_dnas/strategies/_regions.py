@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from optuna_dnas._checks import check_positive
+from optuna_dnas._checks import check_share
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.strategies._base import EliteStrategy
@@ -94,16 +95,20 @@ class CostEdge(EliteStrategy):
     Args:
         share: Its share of all candidates.
         top_k: How many of the best architectures span the regions.
-        oversampling: Out of so many codes for each, those predicted nearest below the limit.
+        oversampling: Out of so many codes for each, those nearest to the limit.
+        margin: How far below the limit its edge reaches, as a share of it: inside, no code is
+            nearer than another. The paper has 20 of 500 to 600 million multiply-adds, about 0.04.
     """
 
     source: ClassVar[str] = "edge"
     top_k: int = 5
     oversampling: int = 5
+    margin: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_positive(self, "oversampling")
+        check_share(self, "margin")
 
     def propose(self, state: SearchState, n: int, rng: np.random.Generator) -> FloatArray:
         if state.cost_headroom is None:
@@ -111,6 +116,7 @@ class CostEdge(EliteStrategy):
         regions = PromisingRegions(state.elite[: self.top_k], state.latent.half_width)
         codes = regions.sample(n * self.oversampling, rng)
         headroom = state.cost_headroom(codes)
-        # Those over the limit come last, the nearest to it first.
-        order = np.lexsort((np.abs(headroom), headroom < 0))
+        # Those beyond a limit come last, the nearest to it first.
+        distance = np.where(headroom < 0, -headroom, np.maximum(headroom - self.margin, 0.0))
+        order = np.lexsort((distance, headroom < 0))
         return codes[order[:n]]

@@ -25,11 +25,16 @@ from optuna_dnas.controller import Controller
 from optuna_dnas.controller import FittedController
 from optuna_dnas.controller import Labelled
 from optuna_dnas.controller import replace_infinite
+from optuna_dnas.search_space import CostLimits
 from optuna_dnas.search_space import SearchSpace
-from optuna_dnas.strategies._acquisition import candidate_scores
+from optuna_dnas.strategies._acquisition import candidate_order
+from optuna_dnas.strategies._acquisition import Evaluated
+from optuna_dnas.strategies._acquisition import Predictions
 from optuna_dnas.strategies._base import SamplingStrategy
 from optuna_dnas.strategies._config import SearchConfig
-from optuna_dnas.strategies._selection import Candidates
+from optuna_dnas.strategies._constraints import cost_headroom
+from optuna_dnas.strategies._constraints import sampled_violations
+from optuna_dnas.strategies._constraints import within_limits
 from optuna_dnas.strategies._selection import rank_normalize
 from optuna_dnas.strategies._selection import sample_directions
 from optuna_dnas.strategies._selection import scalarize
@@ -42,6 +47,8 @@ from optuna_dnas.strategies._state import SearchState
 # Spaces up to this size are enumerated before a duplicate is proposed.
 _MAX_ENUMERATED = 1 << 16
 _N_RANDOM = (16, 4_000)
+# Further draws from a larger space, of which little may be within the limits.
+_N_MORE = 15
 # Of a round; who finds none left ranks candidates of its own.
 _MAX_QUEUE = 256
 
@@ -60,7 +67,7 @@ class Query(NamedTuple):
     observations: Observations
     taken: Collection[bytes]  # keys of evaluated and running architectures
     fixed: Mapping[int, Any]  # tokens that are given
-    cost_limits: FloatArray | None  # (2,) multiply-adds and parameters; infinite: no limit
+    cost_limits: CostLimits
     number: int  # of the trial
     n_pending: int  # earlier trials whose architectures are not known yet
     seed: int  # entropy of all draws
@@ -185,22 +192,30 @@ class LatentSearch:
         candidates = within_limits(space, candidates, query.cost_limits)
         if not len(candidates.rows):
             return
-        new = fitted.features(candidates.canonical)
+        new, old = fitted.features(candidates.canonical), fitted.features(observations.tokens)
         means, deviations = fitted.objectives.predict(new)
-        reference = fitted.objectives.mean(fitted.features(observations.tokens))
-        sampled = candidate_scores(means, deviations, reference, self._config, rng)
-        predictions = _to_objective_units(means, reference, observations.values)
-        orders = [np.argsort(scalarize(sampled, s.direction), kind="stable") for s in states]
-        for row in _interleave(orders):
+        violations = sampled_violations(
+            fitted, new, old, observations.constraints, self._config.noise, rng
+        )
+        reference = fitted.objectives.mean(old)
+        costs, old_costs = None, None
+        if n_objectives > 1:
+            costs = space.token_costs(candidates.canonical)
+            old_costs = space.token_costs(observations.tokens)
+        predictions = Predictions(means, deviations, costs, violations)
+        feasible = observations.violations <= 0
+        evaluated = Evaluated(reference, observations.values, old_costs, feasible)
+        expected = _to_objective_units(means, reference, observations.values)
+        for row in candidate_order(predictions, evaluated, self._config, rng):
             source = sources[candidates.rows[row]]
-            yield Proposal(candidates.proposed[row], source, predictions[row])
+            yield Proposal(candidates.proposed[row], source, expected[row])
 
     def _state(
         self,
         space: SearchSpace[Any],
         fitted: FittedController,
         observations: Observations,
-        cost_limits: FloatArray | None,
+        limits: CostLimits,
         direction: FloatArray,
         rng: np.random.Generator,
     ) -> SearchState:
@@ -211,10 +226,9 @@ class LatentSearch:
         if inactive.any():
             # What an elite did not have is open: anything may stand there.
             elite = np.where(inactive, fitted.latent.sample_prior(len(elite), rng), elite)
-        headroom = None
-        if cost_limits is not None:
-            headroom = partial(_headroom, space, fitted, cost_limits)
-        return SearchState(fitted, elite, direction, headroom)
+        limited_costs = np.flatnonzero(limits.has_maximum).tolist()
+        headroom = partial(cost_headroom, space, fitted, limits) if limited_costs else None
+        return SearchState(fitted, elite, direction, headroom, limited_costs)
 
     @property
     def _n_elite(self) -> int:
@@ -234,7 +248,8 @@ class LatentSearch:
         if strategies:
             n_codes = round(n * sum(strategy.share for strategy in strategies))
             direction = sample_directions(1, observations.values.shape[1], rng)[0]
-            state = self._state(self._space, fitted, observations, None, direction, rng)
+            limits = CostLimits()
+            state = self._state(self._space, fitted, observations, limits, direction, rng)
             codes, _ = _sample_codes([state], strategies, n_codes, rng)
             raw = np.concatenate([fitted.latent.decode(codes), raw])
         tokens = select_new(self._space, raw, taken=taken, fixed={}).canonical[:n]
@@ -254,7 +269,9 @@ class LatentSearch:
 
     def _labelled(self, observations: Observations) -> Labelled:
         costs = self._space.token_costs(observations.tokens)
-        return Labelled(observations.tokens, observations.values, costs)
+        return Labelled(
+            observations.tokens, observations.values, costs, observations.constraints
+        )
 
 
 def propose_random(
@@ -262,25 +279,12 @@ def propose_random(
 ) -> Proposal | None:
     """A new random architecture; one more time an old one, once the space is exhausted."""
     for taken in (query.taken, frozenset[bytes]()):
-        for pool in _random_pools(space, rng):
+        for pool in _random_pools(space, rng, is_limited=query.cost_limits.is_bounded):
             candidates = select_new(space, pool, taken=taken, fixed=query.fixed)
             candidates = within_limits(space, candidates, query.cost_limits)
             if len(candidates.rows):
                 return Proposal(candidates.proposed[0], source, None)
     return None
-
-
-def within_limits(
-    space: SearchSpace[Any], candidates: Candidates, cost_limits: FloatArray | None
-) -> Candidates:
-    """Drop what costs more than allowed, where the space knows the cost."""
-    if cost_limits is None or not len(candidates.rows):
-        return candidates
-    costs = space.token_costs(candidates.proposed)
-    if costs is None:
-        return candidates
-    kept = (costs <= cost_limits).all(axis=1)
-    return Candidates(*(array[kept] for array in candidates))
 
 
 def _sample_codes(
@@ -301,21 +305,16 @@ def _sample_codes(
     return np.concatenate(codes), sources
 
 
-def _headroom(
-    space: SearchSpace[Any], fitted: FittedController, cost_limits: FloatArray, codes: FloatArray
-) -> FloatArray:
-    """(N, D) codes -> (N,) see `SearchState.cost_headroom`."""
-    costs = space.token_costs(fitted.latent.decode(codes))
-    assert costs is not None
-    tightest: FloatArray = (1.0 - costs / cost_limits).min(axis=1)
-    return tightest
-
-
-def _random_pools(space: SearchSpace[Any], rng: np.random.Generator) -> Iterator[TokenArray]:
+def _random_pools(
+    space: SearchSpace[Any], rng: np.random.Generator, *, is_limited: bool
+) -> Iterator[TokenArray]:
     for n in _N_RANDOM:
         yield space.sample_tokens(n, rng)
     if space.size <= _MAX_ENUMERATED:
         yield rng.permutation(space.enumerate_tokens())
+    elif is_limited:
+        for _ in range(_N_MORE):
+            yield space.sample_tokens(_N_RANDOM[-1], rng)
 
 
 def _to_objective_units(
@@ -331,13 +330,3 @@ def _to_objective_units(
         for m in range(values.shape[1])
     ]
     return np.stack(columns, axis=1)
-
-
-def _interleave(orders: Iterable[np.ndarray]) -> Iterator[int]:
-    """One of each order in turn, every index once."""
-    seen = set()
-    for indices in zip(*orders, strict=True):
-        for index in indices:
-            if index not in seen:
-                seen.add(index)
-                yield int(index)

@@ -1,9 +1,10 @@
 """What a sampling strategy may look at.
 
-N: architectures, T: tokens, M: objectives, K: best codes, D: latent dimensions.
+N: architectures, T: tokens, M: objectives, C: constraints, K: best codes, D: latent dimensions.
 """
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,10 +22,16 @@ class Observations(NamedTuple):
     tokens: TokenArray  # (N, T), canonical
     values: FloatArray  # (N, M), minimised; may be infinite
     violations: FloatArray  # (N,) how far constraints are violated; 0 where feasible
+    constraints: FloatArray | None = None
+    """(N, C) those that only an evaluation tells: feasible where not positive, NaN where unknown;
+    `None`: there are none."""
 
     def take(self, rows: np.ndarray) -> "Observations":
         """Some of them."""
-        return Observations(self.tokens[rows], self.values[rows], self.violations[rows])
+        constraints = None if self.constraints is None else self.constraints[rows]
+        return Observations(
+            self.tokens[rows], self.values[rows], self.violations[rows], constraints
+        )
 
 
 @dataclass(frozen=True)
@@ -35,16 +42,27 @@ class SearchState:
         fitted: Latent and predictors.
         elite: (K, D) codes of the best architectures, the best first, without NaN.
         direction: (M,) positive weights of the objectives.
-        cost_headroom: (N, D) codes -> (N,) how far below its limit a cost stays, as a share of
-            the limit, for the tightest limit; negative above it. `None` without limits.
+        cost_headroom: (N, D) codes -> (N,) how far below its maximum a cost stays, as a share of
+            it, for the tightest one; negative beyond any limit. `None` without a maximum.
+        limited_costs: Which of the costs have a maximum.
     """
 
     fitted: FittedController
     elite: FloatArray
     direction: FloatArray
     cost_headroom: Callable[[FloatArray], FloatArray] | None = None
+    limited_costs: Sequence[int] = ()
 
     @property
     def latent(self) -> Latent:
         """The latent space."""
         return self.fitted.latent
+
+    def limited_slopes(self, codes: FloatArray) -> FloatArray | None:
+        """(N, D) codes -> (N, ., D) derivative of what is predicted of all that has a limit."""
+        costs = self.fitted.cost_slopes(codes) if self.limited_costs else None
+        slopes = [] if costs is None else [costs[:, list(self.limited_costs)]]
+        constraints = self.fitted.constraint_slopes(codes)
+        if constraints is not None:
+            slopes.append(constraints)
+        return np.concatenate(slopes, axis=1) if slopes else None

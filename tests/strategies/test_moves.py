@@ -57,8 +57,12 @@ def make_state(
     is_limited: bool = False,
 ) -> SearchState:
     fitted = FittedController(Features(LATENT), objectives, costs)
-    headroom = (lambda codes: np.ones(len(codes))) if is_limited else None
-    return SearchState(fitted, elite, np.ones(1) if direction is None else direction, headroom)
+    return SearchState(
+        fitted,
+        elite,
+        np.ones(1) if direction is None else direction,
+        limited_costs=[0] if is_limited else [],
+    )
 
 
 def move(strategy: LatentGradient, state: SearchState, n: int) -> FloatArray:

@@ -22,6 +22,7 @@ from optuna_dnas.controller import GaussianProcessConfig
 from optuna_dnas.controller import IdentityLatent
 from optuna_dnas.controller import Labelled
 from optuna_dnas.controller import Latent
+from optuna_dnas.search_space import CostLimits
 from optuna_dnas.search_space import FlatSpace
 from optuna_dnas.search_space import NASBench101Space
 from optuna_dnas.search_space import SearchSpace
@@ -144,7 +145,7 @@ class Run:
         config: SearchConfig,
         *,
         seed: int = 0,
-        cost_limits: FloatArray | None = None,
+        cost_limits: CostLimits = CostLimits(),  # noqa: B008
         fixed: Mapping[int, Any] | None = None,
     ) -> None:
         self.space, self.objective = space, objective

@@ -17,6 +17,7 @@ from optuna_dnas.objectives.training._trainer import DivergedError
 from optuna_dnas.objectives.training._trainer import InsufficientMemoryError
 from optuna_dnas.objectives.training._trainer import network_shape
 from optuna_dnas.objectives.training._trainer import train
+from optuna_dnas.search_space import CostLimits
 from optuna_dnas.search_space import ModelSpec
 from optuna_dnas.search_space import NASBench101Space
 
@@ -44,8 +45,11 @@ class CellTrainingObjective(CellObjective):
             ``"train_accuracy"``, ``"training_time"`` (seconds), ``"flops"`` (multiply-adds),
             ``"params"``.
         config: How to train.
-        max_flops: The most multiply-adds allowed, recorded as the constraint ``max_flops``.
-        max_params: The most parameters allowed, recorded as the constraint ``max_params``.
+        max_flops: The most multiply-adds allowed. Every limit is recorded as a constraint of its
+            name, and known to the sampler that is given the objective's ``space``.
+        max_params: The most parameters allowed.
+        min_flops: The least multiply-adds allowed.
+        min_params: The least parameters allowed.
         seed: Decides initial weights and order of the images. Of several seeds, trained in one
             pass, all metrics are means, also those that the pruner is told.
         device: ``"cpu"``, ``"mps"``, or ``"cuda"`` with mixed precision.
@@ -67,6 +71,8 @@ class CellTrainingObjective(CellObjective):
         config: TrainingConfig | None = None,
         max_flops: float | None = None,
         max_params: float | None = None,
+        min_flops: float | None = None,
+        min_params: float | None = None,
         seed: int | Sequence[int] = 0,
         device: str = "cpu",
         n_threads: int = 1,
@@ -74,12 +80,18 @@ class CellTrainingObjective(CellObjective):
         max_vertices: int = 7,
     ) -> None:
         config = config or TrainingConfig()
-        super().__init__(
-            NASBench101Space(max_vertices=max_vertices, network=network_shape(data, config)),
-            measured=_MEASURED,
-            metrics=metrics,
+        limits = CostLimits.by_name(
             max_flops=max_flops,
             max_params=max_params,
+            min_flops=min_flops,
+            min_params=min_params,
+        )
+        super().__init__(
+            NASBench101Space(
+                max_vertices=max_vertices, network=network_shape(data, config), limits=limits
+            ),
+            measured=_MEASURED,
+            metrics=metrics,
         )
         if config.stem_channels < max_vertices - 2:
             raise ValueError(

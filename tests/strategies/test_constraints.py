@@ -1,0 +1,134 @@
+"""Constraints that are predicted: where 0 lies among predictions, and what that postpones."""
+
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+import numpy as np
+import pytest
+
+from optuna_dnas._typing import FloatArray
+from optuna_dnas.controller import Features
+from optuna_dnas.controller import FittedController
+from optuna_dnas.controller import FrozenController
+from optuna_dnas.controller import GaussianProcessConfig
+from optuna_dnas.controller import IdentityLatent
+from optuna_dnas.controller import Labelled
+from optuna_dnas.strategies._constraints import feasible_until
+from optuna_dnas.strategies._constraints import sampled_violations
+
+from .toy import FLAT
+
+
+FEATURES = Features(IdentityLatent(FLAT))
+FAST = settings(derandomize=True, deadline=None, max_examples=200)
+values = st.lists(
+    st.one_of(st.integers(-9, 9).map(float), st.sampled_from([-np.inf, np.inf])),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(values, st.integers(0, 99))
+@FAST
+def test_the_threshold_parts_what_a_perfect_ranking_orders(
+    observed: list[float], seed: int
+) -> None:
+    """Whatever the unit of the predictions is."""
+    constraint = np.array(observed)
+    unit = np.sort(np.random.default_rng(seed).normal(size=len(observed)))
+    reference = unit[np.argsort(np.argsort(constraint, kind="stable"), kind="stable")]
+    threshold = feasible_until(constraint, reference)
+    if (constraint > 0).all():
+        assert threshold is None
+        return
+    assert threshold is not None
+    if (constraint <= 0).all():
+        assert threshold == np.inf
+    np.testing.assert_array_equal(reference <= threshold, constraint <= 0)
+
+
+def test_the_threshold_is_interpolated() -> None:
+    observed = np.array([-3.0, -1.0, 3.0, 5.0])
+    assert feasible_until(observed, np.array([0.0, 1.0, 2.0, 3.0])) == pytest.approx(1.25)
+    assert feasible_until(observed, np.array([3.0, 2.0, 1.0, 0.0])) == pytest.approx(1.25)
+    assert feasible_until(np.array([0.0, 1.0]), np.array([5.0, 6.0])) == 5.0
+
+
+def _fit(tokens: FloatArray, constraints: FloatArray) -> FittedController:
+    controller = FrozenController(FEATURES, GaussianProcessConfig())
+    labelled = Labelled(tokens, tokens[:, :1], None, constraints)
+    return controller.fit(labelled, rng=np.random.default_rng(0))
+
+
+def _violations(constraints: FloatArray, n: int = 40, noise: float = 0.0) -> FloatArray:
+    """Of the points that were observed, whose first coordinates ascend."""
+    tokens = FLAT.sample_tokens(n, np.random.default_rng(0))
+    tokens = tokens[np.argsort(tokens[:, 0])]
+    fitted = _fit(tokens, constraints)
+    features = FEATURES(tokens)
+    return sampled_violations(
+        fitted, features, features, constraints, noise, np.random.default_rng(0)
+    )
+
+
+def test_without_an_infeasible_one_nothing_is_postponed() -> None:
+    assert not _violations(np.linspace(-2.0, 0.0, 40)[:, None]).any()
+    tokens = FLAT.sample_tokens(5, np.random.default_rng(0))
+    features = FEATURES(tokens)
+    unconstrained = FrozenController(FEATURES, GaussianProcessConfig()).fit(
+        Labelled(tokens, tokens[:, :1], None), rng=np.random.default_rng(0)
+    )
+    rng = np.random.default_rng(0)
+    assert not sampled_violations(unconstrained, features, features, None, 1.0, rng).any()
+    assert rng.random() == np.random.default_rng(0).random()  # no draw for nothing
+
+
+def test_what_breaks_a_constraint_is_postponed_by_how_far() -> None:
+    violations = _violations(np.linspace(-1.0, 1.0, 40)[:, None])
+    assert not violations[:18].any()
+    assert (violations[22:] > 0).all()
+    assert np.corrcoef(violations[22:], np.arange(18))[0, 1] > 0.95
+
+
+def test_constraints_add_up_in_units_of_their_own() -> None:
+    one = np.linspace(-1.0, 1.0, 40)[:, None]
+    np.testing.assert_allclose(
+        _violations(np.concatenate([one, 1e6 * one], axis=1)), 2 * _violations(one), rtol=1e-6
+    )
+
+
+def test_as_long_as_all_are_infeasible_less_is_better() -> None:
+    violations = _violations(np.linspace(1.0, 2.0, 40)[:, None])
+    assert np.corrcoef(violations, np.arange(40))[0, 1] > 0.95
+
+
+def test_unknown_values_are_left_out() -> None:
+    """A constraint that few trials have, and one that no trial has."""
+    constraints = np.full((40, 2), np.nan)
+    constraints[::3, 0] = np.linspace(-1.0, 1.0, 14)
+    violations = _violations(constraints)
+    assert np.isfinite(violations).all()
+    assert not violations[:15].any()
+    assert (violations[25:] > 0).all()
+    assert not _violations(np.full((40, 1), np.nan)).any()
+
+
+def test_one_known_value_is_enough_to_begin_with() -> None:
+    constraints = np.full((40, 1), np.nan)
+    constraints[7] = 1.0
+    assert np.isfinite(_violations(constraints, noise=1.0)).all()
+
+
+def test_new_values_are_taken_in_between_fits() -> None:
+    tokens = FLAT.sample_tokens(40, np.random.default_rng(0))
+    tokens = tokens[np.argsort(tokens[:, 0])]
+    constraint = np.linspace(-1.0, 1.0, 40)[:, None]
+    late = _fit(tokens[::4], constraint[::4]).condition(
+        Labelled(tokens, tokens[:, :1], None, np.append(constraint, constraint, axis=1))
+    )
+    features = FEATURES(tokens)
+    violations = sampled_violations(
+        late, features, features, constraint, 0.0, np.random.default_rng(0)
+    )
+    assert not violations[:18].any()
+    assert (violations[22:] > 0).all()
