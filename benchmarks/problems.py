@@ -3,6 +3,7 @@
 from collections.abc import Callable
 import os
 
+from benchmarks.budget_problems import BudgetProblem
 from benchmarks.flat_problems import AnonymousCells
 from benchmarks.flat_problems import CategoryTable
 from benchmarks.flat_problems import Hartmann6
@@ -17,12 +18,16 @@ from optuna_dnas.objectives import NASBench101Objective
 from optuna_dnas.objectives import NASBench101Table
 
 
-def _nasbench101(*metrics: str) -> NASBench101Objective:
-    """Mean over the runs of 108 epochs."""
+def _table() -> NASBench101Table:
     path = os.environ.get("OPTUNA_DNAS_NASBENCH101")
     if path is None:
         raise SystemExit("Set OPTUNA_DNAS_NASBENCH101 to a NASBench-101 TFRecord or store.")
-    return NASBench101Objective(NASBench101Table.open(path), metrics=metrics)
+    return NASBench101Table.open(path)
+
+
+def _nasbench101(*metrics: str) -> NASBench101Objective:
+    """Mean over the runs of 108 epochs."""
+    return NASBench101Objective(_table(), metrics=metrics)
 
 
 def _digits(*metrics: str) -> DigitsCellObjective:
@@ -47,6 +52,14 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
         _nasbench101("test_accuracy", "flops", "training_time"), 0.9
     ),
     "digits-pareto": lambda: ParetoProblem(_digits("validation_accuracy", "flops"), 0.78),
+    # Test accuracy; multiply-adds at most those of so many percent of the cells, or in a band.
+    "nasbench101-flops-10": lambda: BudgetProblem(_table(), 10),
+    "nasbench101-flops-25": lambda: BudgetProblem(_table(), 25),
+    "nasbench101-flops-50": lambda: BudgetProblem(_table(), 50),
+    "nasbench101-flops-75": lambda: BudgetProblem(_table(), 75),
+    "nasbench101-flops-10-25": lambda: BudgetProblem(_table(), 25, least=10),
+    "nasbench101-flops-25-50": lambda: BudgetProblem(_table(), 50, least=25),
+    "nasbench101-flops-50-75": lambda: BudgetProblem(_table(), 75, least=50),
     "categories": CategoryTable,
     "regression": Regression,
     "hartmann6": Hartmann6,

@@ -63,7 +63,9 @@ class DNASSampler(BaseSampler):
         study.optimize(objective, n_trials=150)
 
     Args:
-        space: The architecture space; by default it is recognised.
+        space: The architecture space; by default it is recognised. No proposal breaks its limits.
+            Limits of cost that it was not declared with are read from the constraints of finished
+            trials; any other constraint is predicted.
         seed: Of all draws. One seed gives the same trials, in another process too.
         n_startup_trials: Random architectures before the model is first asked; by default 16
             for an architecture space and 10 for any other.

@@ -14,9 +14,6 @@ import numpy as np
 import optuna
 from optuna.distributions import CategoricalDistribution
 from optuna.distributions import FloatDistribution
-from optuna.distributions import IntDistribution
-from optuna.study import StudyDirection
-from optuna.trial import create_trial
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState
 import pytest
@@ -26,48 +23,16 @@ from optuna_dnas._history import History
 from optuna_dnas._history import ParameterUnion
 from optuna_dnas._optuna_compat import publish_params
 from optuna_dnas._optuna_compat import published_params
-from optuna_dnas.search_space import CostLimits
-from optuna_dnas.search_space import FlatSpace
-from optuna_dnas.search_space import LIMIT_KEYS
-from optuna_dnas.search_space import NASBench101Space
-from optuna_dnas.search_space import SearchSpace
-from optuna_dnas.strategies import token_keys
-
-
-CELLS = NASBench101Space(max_vertices=5)
-FLAT = FlatSpace({"n": IntDistribution(0, 9), "x": FloatDistribution(0.0, 1.0)})
-MINIMIZE, MAXIMIZE = StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE
-FINISHED = [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL]
-
-
-def make_trial(number: int, state: TrialState = TrialState.COMPLETE, **kwargs: Any) -> FrozenTrial:
-    """By default complete with value 0; a finished trial ended at second ``number``."""
-    if state == TrialState.COMPLETE and "values" not in kwargs:
-        kwargs["values"] = [0.0]
-    trial = create_trial(state=state, **kwargs)
-    trial.number = number
-    if state.is_finished():
-        trial.datetime_complete = datetime(2020, 1, 1) + timedelta(seconds=number)
-    return trial
-
-
-def make_cell_trial(number: int, params: Mapping[str, Any], **kwargs: Any) -> FrozenTrial:
-    return make_trial(number, params=dict(params), distributions=CELLS.distributions, **kwargs)
-
-
-def make_flat_trial(number: int, params: Mapping[str, Any], **kwargs: Any) -> FrozenTrial:
-    distributions = {name: FLAT.distributions[name] for name in params}
-    return make_trial(number, params=dict(params), distributions=distributions, **kwargs)
-
-
-def sample_cells(n: int) -> list[dict[str, Any]]:
-    """Parameters of n different cells."""
-    tokens = np.random.default_rng(0).permutation(CELLS.enumerate_tokens())[:n]
-    return CELLS.tokens_to_params(tokens)
-
-
-def keys_of(space: SearchSpace[Any], *params: Mapping[str, Any]) -> set[bytes]:
-    return set(token_keys(space.canonicalize(space.params_to_tokens(params))[0]))
+from tests.trials import CELLS
+from tests.trials import FINISHED
+from tests.trials import FLAT
+from tests.trials import keys_of
+from tests.trials import make_cell_trial
+from tests.trials import make_flat_trial
+from tests.trials import make_trial
+from tests.trials import MAXIMIZE
+from tests.trials import MINIMIZE
+from tests.trials import sample_cells
 
 
 @st.composite
@@ -229,134 +194,6 @@ def test_isomorphic_cells_are_taken_together() -> None:
     history.update(trials)
     other = empty | {"edge_0_1": 1, "edge_1_4": 1, "op_1": "maxpool3x3"}
     assert history.taken(trials, but=-1) == keys_of(CELLS, other)
-
-
-def test_violations_add_up_what_is_above_zero() -> None:
-    trials = [
-        make_flat_trial(0, {"n": 0, "x": 0.5}, constraints={"a": 2.0, "b": -5.0, "c": 1.0}),
-        make_flat_trial(1, {"n": 1, "x": 0.5}, constraints={"a": -2.0, "b": 0.0}),
-        make_flat_trial(2, {"n": 2, "x": 0.5}),
-    ]
-    history = History(FLAT, [MINIMIZE])
-    history.update(trials)
-    np.testing.assert_array_equal(history.observations.violations, [3.0, 0.0, 0.0])
-
-
-@pytest.mark.parametrize("key", LIMIT_KEYS)
-def test_a_cost_limit_is_read_back_from_any_constrained_trial(key: str) -> None:
-    """Of a cell in whatever vertex order it is written, though the order changes the cost."""
-    rng = np.random.default_rng(0)
-    limit, n_valid = 1_000_000, 0
-    for k in range(300):
-        params = {
-            n: d.choices[rng.integers(len(d.choices))] for n, d in CELLS.distributions.items()
-        }
-        if not CELLS.canonicalize(CELLS.params_to_tokens([params]))[1][0]:
-            continue
-        n_valid += 1
-        cost = CELLS.cost(CELLS.params_to_architecture(params))
-        constraints = CostLimits.by_name(**{key: limit}).excesses(cost)
-        history = History(CELLS, [MINIMIZE])
-        history.update([make_cell_trial(k, params, constraints=constraints)])
-        assert history.cost_limits.by_key == {key: limit}
-        assert history.observations.constraints is None  # exact: nothing to predict
-    assert n_valid > 100
-
-
-@pytest.mark.parametrize("state", FINISHED)
-def test_a_limit_is_read_back_from_a_trial_without_a_value(state: TrialState) -> None:
-    cell = sample_cells(1)[0]
-    cost = CELLS.cost(CELLS.params_to_architecture(cell))
-    history = History(CELLS, [MINIMIZE])
-    limits = CostLimits.by_name(max_flops=5, min_params=2)
-    history.update([make_cell_trial(0, cell, state=state, constraints=limits.excesses(cost))])
-    assert history.cost_limits == limits
-    assert len(history.observations.tokens) == (state == TrialState.COMPLETE)
-
-
-def test_declared_limits_go_before_those_that_trials_tell() -> None:
-    cells = sample_cells(2)
-    costs = [CELLS.cost(CELLS.params_to_architecture(cell)) for cell in cells]
-    declared = CostLimits.by_name(max_params=2_000_000)
-    history = History(NASBench101Space(max_vertices=5, limits=declared), [MINIMIZE])
-    assert history.cost_limits == declared
-    told = [{"max_params": 1e6, "min_flops": 7.0}, {"min_params": 3e6}]
-    for k, bounds in enumerate(told):
-        constraints = CostLimits.by_name(**bounds).excesses(costs[k])
-        history.update([make_cell_trial(k, cells[k], constraints=constraints)])
-        # The second would leave nothing.
-        assert history.cost_limits == declared.replaced({"min_flops": 7.0})
-
-
-@pytest.mark.parametrize("constraints", [{}, {"latency": 1.0}])
-def test_other_constraints_are_no_cost_limits(constraints: dict[str, float]) -> None:
-    history = History(CELLS, [MINIMIZE])
-    history.update([make_cell_trial(0, sample_cells(1)[0], constraints=constraints)])
-    assert not history.cost_limits.is_bounded
-
-
-def test_a_flat_space_knows_no_cost_limit() -> None:
-    history = History(FLAT, [MINIMIZE])
-    trial = make_flat_trial(0, {"n": 0, "x": 0.5}, constraints={"max_params": 1.0})
-    trial.params = {"n": 99, "x": 0.5}  # of an earlier, wider range
-    history.update([trial])
-    assert not history.cost_limits.is_bounded
-    assert history.observations.violations == [1.0]
-
-
-def test_constraints_have_a_column_each_in_the_order_of_their_appearance() -> None:
-    trials = [
-        make_flat_trial(0, {"n": 0, "x": 0.5}),
-        make_flat_trial(1, {"n": 1, "x": 0.5}, constraints={"b": 1.0, "max_flops": -2.0}),
-        make_flat_trial(2, {"n": 2, "x": 0.5}, constraints={"a": 3.0}),
-        make_flat_trial(3, {"n": 3, "x": 0.5}, constraints={"a": -math.inf, "b": -1.0}),
-    ]
-    nan = math.nan
-    expected = [[nan, nan, nan], [1, -2, nan], [nan, nan, 3], [-1, nan, -math.inf]]
-    at_once, one_by_one = History(FLAT, [MINIMIZE]), History(FLAT, [MINIMIZE])
-    at_once.update(trials)
-    for k in range(4):
-        one_by_one.update(trials[: k + 1])
-    for history in (at_once, one_by_one):
-        np.testing.assert_array_equal(history.observations.constraints, expected)
-        taken = history.observations.take(np.array([3, 1])).constraints
-        np.testing.assert_array_equal(taken, [expected[3], expected[1]])
-    unconstrained = History(FLAT, [MINIMIZE])
-    unconstrained.update(trials[:1])
-    assert unconstrained.observations.constraints is None
-
-
-def test_nan_is_infeasible_and_unknown() -> None:
-    history = History(FLAT, [MINIMIZE])
-    trials = [
-        make_flat_trial(0, {"n": 0, "x": 0.5}, constraints={"a": 0.0, "b": 1.0}),
-        make_flat_trial(1, {"n": 1, "x": 0.5}, constraints={"a": -1.0, "b": math.inf}),
-    ]
-    trials[0].system_attrs["constraints:a"] = math.nan  # Optuna itself refuses to set one
-    history.update(trials)
-    np.testing.assert_array_equal(history.observations.violations, [math.inf, math.inf])
-    np.testing.assert_array_equal(
-        history.observations.constraints, [[math.nan, 1.0], [-1.0, math.inf]]
-    )
-
-
-@pytest.mark.parametrize(
-    ("state", "constraints", "is_observed"),
-    [
-        (TrialState.PRUNED, {"latency": 1.0}, True),
-        (TrialState.PRUNED, {"latency": -1.0}, False),
-        (TrialState.PRUNED, {"max_params": 1.0}, False),
-        (TrialState.FAIL, {"latency": 1.0}, False),
-    ],
-)
-def test_a_cell_that_was_pruned_for_a_constraint_is_the_worst(
-    state: TrialState, constraints: dict[str, float], is_observed: bool
-) -> None:
-    history = History(CELLS, [MAXIMIZE])
-    trial = make_cell_trial(0, sample_cells(1)[0], state=state, constraints=constraints)
-    history.update([trial])
-    assert history.taken([trial], but=-1) == keys_of(CELLS, trial.params)
-    assert history.observations.values.tolist() == ([[math.inf]] if is_observed else [])
 
 
 def publish(params: Mapping[str, Any]) -> tuple[optuna.Study, FrozenTrial]:

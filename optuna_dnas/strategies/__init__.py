@@ -5,14 +5,14 @@ from optuna_dnas.strategies._config import SearchConfig
 from optuna_dnas.strategies._moves import LatentGradient
 from optuna_dnas.strategies._moves import Neighbourhood
 from optuna_dnas.strategies._moves import WholeSpace
+from optuna_dnas.strategies._query import Proposal
+from optuna_dnas.strategies._query import Query
 from optuna_dnas.strategies._regions import CostEdge
 from optuna_dnas.strategies._regions import DenseRegions
 from optuna_dnas.strategies._regions import PromisingRegions
 from optuna_dnas.strategies._search import LatentSearch
-from optuna_dnas.strategies._search import Proposal
-from optuna_dnas.strategies._search import propose_random
-from optuna_dnas.strategies._search import Query
 from optuna_dnas.strategies._selection import token_keys
+from optuna_dnas.strategies._start import propose_random
 from optuna_dnas.strategies._state import Observations
 from optuna_dnas.strategies._state import SearchState
 

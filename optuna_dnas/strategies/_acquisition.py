@@ -58,7 +58,8 @@ def _by_score(
 ) -> Iterator[int]:
     means, deviations = candidates.means, candidates.deviations
     if config.improvement_share > 0 and rng.random() < config.improvement_share:
-        scores = negative_improvements(means, deviations, observed.means.min(axis=0))
+        counts = observed.is_feasible if observed.is_feasible.any() else slice(None)
+        scores = negative_improvements(means, deviations, observed.means[counts].min(axis=0))
     else:
         scores = thompson_samples(means, deviations, config.noise, rng)
     yield from np.argsort(scores[:, 0], kind="stable").tolist()

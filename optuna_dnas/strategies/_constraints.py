@@ -68,7 +68,7 @@ def sampled_violations(
         samples = (means + noise * rng.standard_normal() * deviations)[:, 0]
         threshold = feasible_until(observed[known], reference)
         if threshold is None:
-            total += samples - reference.min()
+            total += 1.0 + samples - samples.min()
         else:
             total += np.maximum(samples - threshold, 0.0)
     return total

@@ -7,20 +7,17 @@ from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from functools import partial
 import itertools
 from typing import Any
-from typing import NamedTuple
 
 import numpy as np
 
 from optuna_dnas._background import BackgroundCall
 from optuna_dnas._typing import FloatArray
-from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller import Controller
 from optuna_dnas.controller import FittedController
 from optuna_dnas.controller import Labelled
@@ -35,42 +32,21 @@ from optuna_dnas.strategies._config import SearchConfig
 from optuna_dnas.strategies._constraints import cost_headroom
 from optuna_dnas.strategies._constraints import sampled_violations
 from optuna_dnas.strategies._constraints import within_limits
+from optuna_dnas.strategies._query import Proposal
+from optuna_dnas.strategies._query import Query
 from optuna_dnas.strategies._selection import rank_normalize
 from optuna_dnas.strategies._selection import sample_directions
 from optuna_dnas.strategies._selection import scalarize
 from optuna_dnas.strategies._selection import select_new
 from optuna_dnas.strategies._selection import token_keys
+from optuna_dnas.strategies._start import propose_random
+from optuna_dnas.strategies._start import propose_start
 from optuna_dnas.strategies._state import Observations
 from optuna_dnas.strategies._state import SearchState
 
 
-# Spaces up to this size are enumerated before a duplicate is proposed.
-_MAX_ENUMERATED = 1 << 16
-_N_RANDOM = (16, 4_000)
-# Further draws from a larger space, of which little may be within the limits.
-_N_MORE = 15
 # Of a round; who finds none left ranks candidates of its own.
 _MAX_QUEUE = 256
-
-
-class Proposal(NamedTuple):
-    """An architecture to evaluate."""
-
-    tokens: TokenArray  # (T,)
-    source: str
-    prediction: FloatArray | None  # (M,) minimised, in the objectives' units
-
-
-class Query(NamedTuple):
-    """What one ask knows."""
-
-    observations: Observations
-    taken: Collection[bytes]  # keys of evaluated and running architectures
-    fixed: Mapping[int, Any]  # tokens that are given
-    cost_limits: CostLimits
-    number: int  # of the trial
-    n_pending: int  # earlier trials whose architectures are not known yet
-    seed: int  # entropy of all draws
 
 
 @dataclass(frozen=True)
@@ -122,7 +98,7 @@ class LatentSearch:
         n_observed = len(query.observations.tokens)
         if n_observed < n_startup:
             space = self._space.conditioned_on(query.observations.tokens)
-            return propose_random(space, query, rng, source="startup")
+            return propose_start(space, query, rng)
         current = self._round_at(self._config.round_start(n_observed), query)
         if self._config.from_queue and not query.fixed:
             proposal = self._next_in_queue(current, query)
@@ -274,19 +250,6 @@ class LatentSearch:
         )
 
 
-def propose_random(
-    space: SearchSpace[Any], query: Query, rng: np.random.Generator, *, source: str
-) -> Proposal | None:
-    """A new random architecture; one more time an old one, once the space is exhausted."""
-    for taken in (query.taken, frozenset[bytes]()):
-        for pool in _random_pools(space, rng, is_limited=query.cost_limits.is_bounded):
-            candidates = select_new(space, pool, taken=taken, fixed=query.fixed)
-            candidates = within_limits(space, candidates, query.cost_limits)
-            if len(candidates.rows):
-                return Proposal(candidates.proposed[0], source, None)
-    return None
-
-
 def _sample_codes(
     states: Sequence[SearchState],
     strategies: Sequence[SamplingStrategy],
@@ -303,18 +266,6 @@ def _sample_codes(
             codes.append(strategy.propose(state, size, rng))
             sources += [strategy.source] * len(codes[-1])
     return np.concatenate(codes), sources
-
-
-def _random_pools(
-    space: SearchSpace[Any], rng: np.random.Generator, *, is_limited: bool
-) -> Iterator[TokenArray]:
-    for n in _N_RANDOM:
-        yield space.sample_tokens(n, rng)
-    if space.size <= _MAX_ENUMERATED:
-        yield rng.permutation(space.enumerate_tokens())
-    elif is_limited:
-        for _ in range(_N_MORE):
-            yield space.sample_tokens(_N_RANDOM[-1], rng)
 
 
 def _to_objective_units(

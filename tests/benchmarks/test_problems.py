@@ -1,6 +1,7 @@
 """Problems know their optimum, and what a repeated query is."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import optuna
@@ -8,6 +9,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FixedTrial
 import pytest
 
+from benchmarks.budget_problems import canonical_flops
 from benchmarks.flat_problems import CategoryTable
 from benchmarks.flat_problems import Hartmann6
 from benchmarks.flat_problems import Mixed
@@ -15,6 +17,10 @@ from benchmarks.flat_problems import Regression
 from benchmarks.flat_problems import Sparse24
 from benchmarks.problems import PROBLEMS
 from optuna_dnas.objectives import DigitsTable
+from optuna_dnas.objectives import NASBench101Table
+from optuna_dnas.search_space import NASBench101Space
+from tests.objectives.records import Run
+from tests.objectives.records import write_table
 
 
 def test_hartmann_at_its_minimiser() -> None:
@@ -105,3 +111,30 @@ def test_sparse_minimum_is_reached_and_never_passed(seed: int) -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
     study.optimize(problem, n_trials=100)
     assert study.best_value > 0
+
+
+def test_budgets_limit_the_space_in_which_samplers_search(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of a table of a few cells."""
+    space = NASBench101Space()
+    cells = space.sample(np.random.default_rng(0), 4)
+    runs = [Run(cell, (1.0, 0.9, 0.9, 0.9), (2.0, 0.9, 0.9, 0.9)) for cell in cells]
+    path = write_table(tmp_path / "cells.tfrecord", runs)
+    monkeypatch.setenv("OPTUNA_DNAS_NASBENCH101", str(path))
+    limits = {
+        name: problem().space.limits.by_key  # type: ignore[union-attr]
+        for name, problem in PROBLEMS.items()
+        if name.startswith("nasbench101-flops")
+    }
+    assert len(limits) == 7
+    assert limits["nasbench101-flops-10"] == {"max_flops": 251_008_000}
+    assert limits["nasbench101-flops-25-50"] == {
+        "max_flops": 787_878_912,
+        "min_flops": 432_753_152,
+    }
+    assert PROBLEMS["nasbench101-flops-50"]().optimum == pytest.approx(0.9384, abs=1e-5)
+
+    table = NASBench101Table.open(path)
+    expected = [space.cost(space.canonical(table.cell(k))).flops for k in range(len(table))]
+    np.testing.assert_array_equal(canonical_flops(table), expected)

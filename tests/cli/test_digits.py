@@ -51,6 +51,41 @@ def test_limits_leave_fewer_cells(folder: Path) -> None:
     assert best.user_attrs["params"] <= limit
 
 
+def test_a_band_of_costs_is_kept(folder: Path) -> None:
+    table = DigitsTable.load()
+    flops, values = table.mean("flops"), table.mean("validation_accuracy")
+    low, high = (int(np.quantile(flops, q)) for q in (0.4, 0.6))
+    band = ["--min-flops", low, "--max-flops", high]
+    result = run("search", "--trials", 18, "--seed", 0, *band)
+    assert result.exit_code == 0, result.output
+    study = optuna.load_study(study_name="digits", storage=STORAGE)
+    assert all(low <= t.user_attrs["flops"] <= high for t in study.trials)
+    limits = {"max_flops": high, "min_flops": low}
+    assert study.user_attrs["dnas:search"] == {"benchmark": "digits"} | limits
+    inside = values[(low <= flops) & (flops <= high)]
+    rank = 1 + np.count_nonzero(inside > study.best_value + 1e-9)
+    assert f" {rank:,} of {len(inside):,}\n" in result.output
+    assert f"Limits: max_flops {high:,}, min_flops {low:,}\n" in result.output
+    assert f"--min-flops {low}" in result.output  # the command to go on with
+    message = assert_is_message(run("search", "--trials", 1, "--max-flops", high))
+    assert f"min_flops {low:,g}" in message
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--min-flops", 9e6, "--max-flops", 8e6], "`min_flops` must be less than `max_flops`"),
+        (["--max-params", 5], "`max_params` must be at least"),
+        (["--min-params", 1e12], "`min_params` must be at most"),
+    ],
+)
+def test_limits_that_leave_nothing_are_refused(
+    folder: Path, options: list[object], message: str
+) -> None:
+    assert message in assert_is_message(run("search", *options))
+    assert not list(folder.iterdir())
+
+
 def test_continued_search_equals_an_uninterrupted_one(folder: Path) -> None:
     assert run("search", "--seed", 3, "--trials", 20, "--study-name", "one").exit_code == 0
     result = run("search", "--seed", 3, "--trials", 10, "--study-name", "two")

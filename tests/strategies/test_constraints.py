@@ -99,6 +99,7 @@ def test_constraints_add_up_in_units_of_their_own() -> None:
 
 def test_as_long_as_all_are_infeasible_less_is_better() -> None:
     violations = _violations(np.linspace(1.0, 2.0, 40)[:, None])
+    assert (violations > 0).all()
     assert np.corrcoef(violations, np.arange(40))[0, 1] > 0.95
 
 

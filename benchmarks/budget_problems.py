@@ -1,0 +1,92 @@
+"""Accuracy of NASBench-101 within a budget of multiply-adds.
+
+What limits and optima are, computed from the table in some minutes:
+
+    python -m benchmarks.budget_problems nasbench_only108.tfrecord
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import numpy as np
+
+from optuna_dnas._typing import FloatArray
+from optuna_dnas.benchmarking import CellProblem
+from optuna_dnas.objectives import NASBench101Objective
+from optuna_dnas.objectives import NASBench101Table
+from optuna_dnas.search_space import NASBench101Space
+
+
+class Budget(NamedTuple):
+    """A limit of multiply-adds, and the best that it allows."""
+
+    max_flops: int
+    best_test_accuracy: float  # mean over the runs of 108 epochs
+
+
+# By percentile of the multiply-adds of all 423,624 cells in canonical vertex order: the costs of
+# so many percent of them, the limit included.
+BUDGETS = {
+    10: Budget(251_008_000, 0.9275173611),
+    25: Budget(432_753_152, 0.9349626068),
+    50: Budget(787_878_912, 0.9384014423),
+    75: Budget(1_601_573_888, 0.9404714209),
+}
+_CHUNK = 20_000
+
+
+class BudgetProblem(CellProblem):
+    """Mean test accuracy with limits of multiply-adds.
+
+    Args:
+        table: Of NASBench-101.
+        percentile: Of `BUDGETS`, the upper limit.
+        least: Of `BUDGETS`, the lower limit of a band. The best cell of each of these bands is
+            the best below its upper limit.
+    """
+
+    def __init__(
+        self, table: NASBench101Table, percentile: int, *, least: int | None = None
+    ) -> None:
+        budget = BUDGETS[percentile]
+        super().__init__(
+            NASBench101Objective(
+                table,
+                metrics=["test_accuracy"],
+                max_flops=budget.max_flops,
+                min_flops=None if least is None else BUDGETS[least].max_flops,
+            )
+        )
+        self.optimum = budget.best_test_accuracy
+
+
+def canonical_flops(table: NASBench101Table) -> FloatArray:
+    """(N,) multiply-adds of all cells of a table, as a sampler that knows the space has them."""
+    space = NASBench101Space()
+    flops = np.empty(len(table))
+    for start in range(0, len(table), _CHUNK):
+        indices = range(start, min(start + _CHUNK, len(table)))
+        written = space.architectures_to_tokens([table.cell(k) for k in indices])
+        tokens, _ = space.canonicalize(written)
+        flops[indices] = space.token_costs(tokens)[:, 0]
+    return flops
+
+
+@click.command()
+@click.argument("table", type=click.Path(path_type=Path))
+def main(table: Path) -> None:
+    """Print what `BUDGETS` says, of limits and of the bands between them."""
+    opened = NASBench101Table.open(table)
+    flops, accuracies = canonical_flops(opened), opened.mean("test_accuracy")
+    below = 0
+    for percentile in BUDGETS:
+        limit = int(np.quantile(flops, percentile / 100, method="lower"))
+        best = np.nanmax(accuracies[flops <= limit])
+        best_in_band = np.nanmax(accuracies[(flops >= below) & (flops <= limit)])
+        click.echo(f"{percentile}: {limit:,} {best:.10f}, in the band {best_in_band:.10f}")
+        below = limit
+
+
+if __name__ == "__main__":
+    main()

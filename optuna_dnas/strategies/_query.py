@@ -1,0 +1,31 @@
+"""What an ask knows, and what it gets. T: tokens, M: objectives."""
+
+from collections.abc import Collection
+from collections.abc import Mapping
+from typing import Any
+from typing import NamedTuple
+
+from optuna_dnas._typing import FloatArray
+from optuna_dnas._typing import TokenArray
+from optuna_dnas.search_space import CostLimits
+from optuna_dnas.strategies._state import Observations
+
+
+class Proposal(NamedTuple):
+    """An architecture to evaluate."""
+
+    tokens: TokenArray  # (T,)
+    source: str
+    prediction: FloatArray | None  # (M,) minimised, in the objectives' units
+
+
+class Query(NamedTuple):
+    """What one ask knows."""
+
+    observations: Observations
+    taken: Collection[bytes]  # keys of evaluated and running architectures
+    fixed: Mapping[int, Any]  # tokens that are given
+    cost_limits: CostLimits
+    number: int  # of the trial
+    n_pending: int  # earlier trials whose architectures are not known yet
+    seed: int  # entropy of all draws
