@@ -51,15 +51,26 @@ class Curve(NamedTuple):
 @click.argument("results", type=click.Path(path_type=Path, exists=True))
 @click.option("--at", "checkpoints", type=int, multiple=True, default=(50, 100, 150))
 @click.option("--regret", is_flag=True, help="The distance to the optimum, not the value.")
+@click.option("--scale", default=1.0, help="Of the values: 100 for percentage points.")
+@click.option("--target", type=float, help="Tell when the mean of each sampler reaches it.")
 @click.option("--plot", type=click.Path(path_type=Path), help=".html; or .svg, .png: by Chrome.")
-def main(results: Path, checkpoints: tuple[int, ...], regret: bool, plot: Path | None) -> None:
+def main(
+    results: Path,
+    checkpoints: tuple[int, ...],
+    regret: bool,
+    scale: float,
+    target: float | None,
+    plot: Path | None,
+) -> None:
     """Print a Markdown table for each problem, and draw its curves."""
     try:
-        comparisons = load_comparisons(read_records(results), regret=regret)
+        comparisons = load_comparisons(read_records(results), regret=regret, scale=scale)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     for comparison in comparisons:
         click.echo(f"\n### {comparison.name}\n\n{format_table(comparison, checkpoints)}")
+        if target is not None:
+            click.echo(f"\n{format_reached(comparison, target)}")
     click.echo(
         f"\nMean ± standard error. p: one-sided t-test, paired by seed, that {REFERENCE} is "
         "better; near 1 it is worse."
@@ -81,6 +92,17 @@ def make_curves(comparison: Comparison) -> list[Curve]:
         best = np.array([values[:n_queries] for values in runs.values()])  # (R, Q)
         curves.append(Curve(sampler, *mean_and_error(best)))
     return curves
+
+
+def format_reached(comparison: Comparison, target: float) -> str:
+    """After how many queries the means of the samplers reach a value."""
+    words = []
+    for curve in make_curves(comparison):
+        gap = curve.mean - target if comparison.is_minimized else target - curve.mean
+        reached = np.flatnonzero(gap <= 0)
+        when = f"{reached[0] + 1}" if len(reached) else f"not within {len(gap)}"
+        words.append(f"{curve.sampler}: {when}")
+    return f"Queries until the mean is {target:g}: {', '.join(words)}."
 
 
 def draw(title: str, curves: list[Curve], *, is_regret: bool) -> "go.Figure":

@@ -50,3 +50,13 @@ def test_unknown_optimum_is_a_message(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, [str(results), "--regret"])
     assert result.exit_code == 1
     assert "Error: The optimum of toy is not known." in result.output
+
+
+def test_it_tells_when_a_mean_reaches_a_value(tmp_path: Path) -> None:
+    results = tmp_path / "results.jsonl"
+    results.write_text("".join(json.dumps(fields) + "\n" for fields in LINES))
+    arguments = [str(results), "--at", "2", "--scale", "100", "--target", "500"]
+    result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert "Queries until the mean is 500: DNAS: 2, TPE: not within 2." in result.output
+    result = CliRunner().invoke(main, [*arguments[:-1], "8", "--regret", "--scale", "1"])
+    assert "Queries until the mean is 8: DNAS: 2, TPE: 2." in result.output
