@@ -166,7 +166,7 @@ def test_errors_are_messages(folder: Path, arguments: list[str], message: str) -
     ("other", "message"),
     [
         (["--metric", "test_accuracy"], "optimises validation_accuracy, not test_accuracy"),
-        (["--max-params", "20000"], "about digits, not about digits, max params 20,000."),
+        (["--max-params", "20000"], "about digits, not about digits, max_params 20,000."),
         (["--train", "--study-name", "digits"], "about digits, not about digits-trained."),
     ],
 )
