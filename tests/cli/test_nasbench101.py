@@ -43,15 +43,16 @@ def test_continued_search_equals_an_uninterrupted_one(table: Path, tmp_path: Pat
     assert [t.params for t in trials[0]] == [t.params for t in trials[1]]
 
 
-def test_pareto_study(table: Path, tmp_path: Path) -> None:
+def test_pareto_study(pareto_table: Path, tmp_path: Path) -> None:
     storage = f"sqlite:///{tmp_path}/study.db"
     metrics = ["--metric", "test_accuracy", "--metric", "params"]
-    result = run("search", table, "--seed", 0, "--storage", storage, "--trials", 8, *metrics)
+    options = ["--seed", 0, "--storage", storage, "--trials", 8, *metrics]
+    result = run("search", pareto_table, *options)
     assert result.exit_code == 0, result.output
     assert "Pareto front: test_accuracy, params" in result.output
     study = optuna.load_study(study_name=None, storage=storage)
     assert all(f"trial {t.number} " in result.output for t in study.best_trials)
-    assert_is_message(run("search", table, "--storage", storage, "--trials", 1))
+    assert_is_message(run("search", pareto_table, "--storage", storage, "--trials", 1))
 
 
 def test_rank_and_regret_are_the_tables(table: Path, folder: Path) -> None:

@@ -31,8 +31,8 @@ CONFIG = ControllerConfig(
     latent_dim=D, hidden_dim=32, step_dim=8, n_steps=300, batch_size=32, learning_rate=1e-2
 )
 FLAT = FlatSpace({"x": FloatDistribution(0.0, 1.0), "op": CategoricalDistribution("abc")})
-PREDICTORS = [  # and a step of finite differences: the networks are single precision
-    pytest.param(GaussianProcessConfig(), 1e-4, 1e-6, id="gaussian_process"),
+PREDICTORS = [  # and a step of finite differences: predictions are single precision
+    pytest.param(GaussianProcessConfig(), 5e-3, 5e-3, id="gaussian_process"),
     pytest.param(EnsembleConfig(), 1e-2, 5e-3, id="ensemble"),
 ]
 

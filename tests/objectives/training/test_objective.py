@@ -201,7 +201,7 @@ def test_pruned_cell_is_trained_again() -> None:
 
 
 def test_divergence_is_pruned_and_the_study_goes_on() -> None:
-    objective = build(config=replace(QUICK, learning_rate=1e30), max_params=10)
+    objective = build(config=replace(QUICK, learning_rate=1e30), max_params=177)
     trials = run(objective, CHAIN, SKIP)
     for trial, spec in zip(trials, (CHAIN, SKIP), strict=True):
         assert trial.state == TrialState.PRUNED
