@@ -8,6 +8,7 @@ Q: queries, R: runs of a contender.
 """
 
 from collections.abc import Iterable
+import itertools
 from pathlib import Path
 from typing import Any
 from typing import NamedTuple
@@ -15,10 +16,14 @@ from typing import NamedTuple
 import click
 import numpy as np
 
-from benchmarks.run import main as run
+from benchmarks.options import POSITIVE
+from benchmarks.options import seeds_option
+from benchmarks.run import run_all
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.benchmarking import format_mean
+from optuna_dnas.benchmarking import mean_and_error
 from optuna_dnas.benchmarking import read_records
+from optuna_dnas.benchmarking import Search
 
 
 class Variant(NamedTuple):
@@ -43,16 +48,16 @@ _PROBLEMS = ("nasbench101-test", "nasbench101-validation", "digits")
 
 @click.command(context_settings={"show_default": True})
 @click.option("--problem", type=click.Choice(_PROBLEMS), default="nasbench101-test")
-@click.option("--seeds", default="0:50", help="First and one past the last.")
-@click.option("--at", "checkpoints", type=int, multiple=True, default=(150, 300), help="Queries.")
-@click.option("--top", "n_best", default=10, help="How many of the best to average.")
+@seeds_option("0:50")
+@click.option("--at", "checkpoints", type=POSITIVE, multiple=True, default=(150, 300))
+@click.option("--top", "n_best", type=POSITIVE, default=10, help="The best to average.")
 @click.option(
     "--output", type=click.Path(path_type=Path), default=Path("benchmarks/ablation.jsonl")
 )
-@click.option("--jobs", default=1, help="Processes.")
+@click.option("--jobs", type=POSITIVE, default=1, help="Processes.")
 def main(
     problem: str,
-    seeds: str,
+    seeds: range,
     checkpoints: tuple[int, ...],
     n_best: int,
     output: Path,
@@ -60,28 +65,16 @@ def main(
 ) -> None:
     """Run the four variants of the paper's method, and print a Markdown table.
 
-    An accuracy is in percent; every average is over the evaluated cells of a run, and its mean
-    and standard error are over the runs.
+    An accuracy is in percent, after so many queries (--at); every average is over the evaluated
+    cells of a run, and its mean and standard error are over the runs.
     """
-    assert run.callback is not None
-    n_queries = max(checkpoints)
-    run.callback(
-        problems=(problem,),
-        samplers=tuple(variant.sampler for variant in VARIANTS),
-        seeds=seeds,
-        queries=n_queries,
-        output=output,
-        jobs=jobs,
-    )
-    first, last = map(int, seeds.split(":"))
     wanted = [
-        line
-        for line in read_records(output)
-        if line["problem"] == problem
-        and line["queries"] == n_queries
-        and line["seed"] in range(first, last)
+        Search(problem, variant.sampler, seed, max(checkpoints))
+        for seed, variant in itertools.product(seeds, VARIANTS)
     ]
-    click.echo(format_table(wanted, checkpoints, n_best))
+    run_all(wanted, output, jobs)
+    runs = [record for record in read_records(output) if Search.of(record) in wanted]
+    click.echo(format_table(runs, checkpoints, n_best))
 
 
 def format_table(runs: list[dict[str, Any]], checkpoints: Iterable[int], n_best: int) -> str:
@@ -112,8 +105,8 @@ def _format(
 ) -> str:
     if not len(means):
         return "-"
-    error = means.std(ddof=1) / np.sqrt(len(means)) if len(means) > 1 else np.nan
-    return format_mean(100 * float(means.mean()), 100 * float(error))
+    (mean,), (error,) = mean_and_error(100 * means[:, None])
+    return format_mean(mean, error)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from optuna.distributions import IntDistribution
 from tqdm import tqdm
 
 from benchmarks.contenders import CONTENDERS
+from benchmarks.options import POSITIVE
 from benchmarks.workers import map_unordered
 from optuna_dnas._optuna_compat import suggest
 from optuna_dnas.search_space import FlatSpace
@@ -72,8 +73,8 @@ class Case(NamedTuple):
 @click.command(context_settings={"show_default": True})
 @click.option("--space", "spaces", type=click.Choice(list(_SPACES)), multiple=True)
 @click.option("--sampler", "samplers", type=click.Choice(_SAMPLERS), multiple=True)
-@click.option("--trials", "sizes", type=int, multiple=True, default=(100, 1_000, 5_000))
-@click.option("--asks", default=50, help="Measured asks.")
+@click.option("--trials", "sizes", type=POSITIVE, multiple=True, default=(100, 1_000, 5_000))
+@click.option("--asks", type=POSITIVE, default=50, help="Measured asks.")
 @click.option("--max-seconds", default=60.0, help="Fewer asks, once they have taken so long.")
 def main(
     spaces: tuple[str, ...],

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import optuna
-from optuna._hypervolume import compute_hypervolume
 from optuna.study import StudyDirection
 
+from optuna_dnas._optuna_compat import compute_hypervolume
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.benchmarking import Problem
 from optuna_dnas.benchmarking import Progress
@@ -20,7 +20,8 @@ from optuna_dnas.objectives import NASBench101Objective
 class ParetoProblem(Problem):
     """Accuracy against costs, of which the logarithm counts.
 
-    Reported is the share of the hypervolume of the table's front that has been reached.
+    Reported is the share of the hypervolume of the table's front that has been reached. Costs of
+    NASBench-101 depend a little on the vertex order: the front's are those of the table's cells.
 
     Args:
         objective: Of an accuracy and costs, in this order.

@@ -9,7 +9,6 @@ n: labelled cells, N: cells to rank, T: tokens, S: seeds.
 """
 
 from collections.abc import Callable
-import os
 from typing import NamedTuple
 
 import click
@@ -17,6 +16,9 @@ import numpy as np
 from scipy.stats import kendalltau
 from tqdm import tqdm
 
+from benchmarks.options import open_table
+from benchmarks.options import POSITIVE
+from benchmarks.options import seeds_option
 from benchmarks.peers._mlp_ensemble import predict_by_ensemble
 from benchmarks.peers._path_encoding import encode_paths
 from benchmarks.workers import map_unordered
@@ -24,6 +26,7 @@ from optuna_dnas import DNASConfig
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
 from optuna_dnas.benchmarking import format_mean
+from optuna_dnas.benchmarking import mean_and_error
 from optuna_dnas.controller import EnsembleConfig
 from optuna_dnas.controller import Labelled
 from optuna_dnas.controller import make_controller
@@ -101,14 +104,13 @@ PREDICTORS: dict[str, Ranking] = {
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--labels", "sizes", type=int, multiple=True, default=_N_LABELS)
-@click.option("--cells", "n_new", default=2_000, help="Other cells, to rank.")
-@click.option("--seeds", default="0:20", help="First and one past the last.")
-@click.option("--jobs", default=1, help="Processes.")
-def main(sizes: tuple[int, ...], n_new: int, seeds: str, jobs: int) -> None:
+@click.option("--labels", "sizes", type=POSITIVE, multiple=True, default=_N_LABELS)
+@click.option("--cells", "n_new", type=POSITIVE, default=2_000, help="Other cells, to rank.")
+@seeds_option("0:20")
+@click.option("--jobs", type=POSITIVE, default=1, help="Processes.")
+def main(sizes: tuple[int, ...], n_new: int, seeds: range, jobs: int) -> None:
     """Print a Markdown table: mean and standard error over the seeds."""
-    first, last = map(int, seeds.split(":"))
-    tasks = [(seed, sizes, n_new) for seed in range(first, last)]
+    tasks = [(seed, sizes, n_new) for seed in seeds]
     measured = list(tqdm(map_unordered(_measure, tasks, jobs), total=len(tasks), unit="seed"))
     taus = {name: np.array([of_seed[name] for of_seed in measured]) for name in PREDICTORS}
     click.echo(format_table(sizes, taus))
@@ -125,19 +127,10 @@ def _measure(task: tuple[int, tuple[int, ...], int]) -> dict[str, list[float]]:
     }
 
 
-def open_table() -> NASBench101Table:
-    """The table that `OPTUNA_DNAS_NASBENCH101` names."""
-    path = os.environ.get("OPTUNA_DNAS_NASBENCH101")
-    if path is None:
-        raise SystemExit("Set OPTUNA_DNAS_NASBENCH101 to a NASBench-101 TFRecord or store.")
-    return NASBench101Table.open(path)
-
-
 def sample_cells(table: NASBench101Table, n: int, rng: np.random.Generator) -> Cells:
     """``n`` different cells."""
     rows = rng.choice(len(table), n, replace=False)
-    tokens = _SPACE.architectures_to_tokens([table.cell(int(row)) for row in rows])
-    canonical, _ = _SPACE.canonicalize(tokens)
+    canonical, _ = _SPACE.canonicalize(table.tokens(rows))
     return Cells(canonical, 1.0 - table.mean("test_accuracy")[rows])
 
 
@@ -156,10 +149,7 @@ def format_table(
     rows = [["predictor", *(f"{n} labels" for n in sizes)]]
     rows.append(["---"] * len(rows[0]))
     for name, values in taus.items():
-        errors = np.full(len(sizes), np.nan)
-        if len(values) > 1:
-            errors = values.std(axis=0, ddof=1) / np.sqrt(len(values))
-        means = values.mean(axis=0)
+        means, errors = mean_and_error(values)
         rows.append([name, *map(format_mean, means.tolist(), errors.tolist())])
     for name, published in PUBLISHED.items():
         known = dict(zip(_N_LABELS, published, strict=True))

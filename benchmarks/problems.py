@@ -1,7 +1,6 @@
 """What is searched. A problem is made once in each process."""
 
 from collections.abc import Callable
-import os
 
 from benchmarks.budget_problems import BudgetProblem
 from benchmarks.flat_problems import AnonymousCells
@@ -10,24 +9,17 @@ from benchmarks.flat_problems import Hartmann6
 from benchmarks.flat_problems import Mixed
 from benchmarks.flat_problems import Regression
 from benchmarks.flat_problems import Sparse24
+from benchmarks.options import open_table
 from benchmarks.pareto_problems import ParetoProblem
 from optuna_dnas.benchmarking import CellProblem
 from optuna_dnas.benchmarking import Problem
 from optuna_dnas.objectives import DigitsCellObjective
 from optuna_dnas.objectives import NASBench101Objective
-from optuna_dnas.objectives import NASBench101Table
-
-
-def _table() -> NASBench101Table:
-    path = os.environ.get("OPTUNA_DNAS_NASBENCH101")
-    if path is None:
-        raise SystemExit("Set OPTUNA_DNAS_NASBENCH101 to a NASBench-101 TFRecord or store.")
-    return NASBench101Table.open(path)
 
 
 def _nasbench101(*metrics: str) -> NASBench101Objective:
     """Mean over the runs of 108 epochs."""
-    return NASBench101Objective(_table(), metrics=metrics)
+    return NASBench101Objective(open_table(), metrics=metrics)
 
 
 def _digits(*metrics: str) -> DigitsCellObjective:
@@ -53,13 +45,13 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
     ),
     "digits-pareto": lambda: ParetoProblem(_digits("validation_accuracy", "flops"), 0.78),
     # Test accuracy; multiply-adds at most those of so many percent of the cells, or in a band.
-    "nasbench101-flops-10": lambda: BudgetProblem(_table(), 10),
-    "nasbench101-flops-25": lambda: BudgetProblem(_table(), 25),
-    "nasbench101-flops-50": lambda: BudgetProblem(_table(), 50),
-    "nasbench101-flops-75": lambda: BudgetProblem(_table(), 75),
-    "nasbench101-flops-10-25": lambda: BudgetProblem(_table(), 25, least=10),
-    "nasbench101-flops-25-50": lambda: BudgetProblem(_table(), 50, least=25),
-    "nasbench101-flops-50-75": lambda: BudgetProblem(_table(), 75, least=50),
+    "nasbench101-flops-10": lambda: BudgetProblem(open_table(), 10),
+    "nasbench101-flops-25": lambda: BudgetProblem(open_table(), 25),
+    "nasbench101-flops-50": lambda: BudgetProblem(open_table(), 50),
+    "nasbench101-flops-75": lambda: BudgetProblem(open_table(), 75),
+    "nasbench101-flops-10-25": lambda: BudgetProblem(open_table(), 25, least=10),
+    "nasbench101-flops-25-50": lambda: BudgetProblem(open_table(), 50, least=25),
+    "nasbench101-flops-50-75": lambda: BudgetProblem(open_table(), 75, least=50),
     "categories": CategoryTable,
     "regression": Regression,
     "hartmann6": Hartmann6,

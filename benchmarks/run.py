@@ -6,6 +6,7 @@ Every process has one thread, so that CPU times compare.
     python -m benchmarks.run --problem hartmann6 --sampler DNAS --sampler TPE --seeds 0:30
 """
 
+from collections.abc import Iterable
 import functools
 import itertools
 from pathlib import Path
@@ -17,6 +18,8 @@ import optuna
 from tqdm import tqdm
 
 from benchmarks.contenders import CONTENDERS
+from benchmarks.options import POSITIVE
+from benchmarks.options import seeds_option
 from benchmarks.problems import PROBLEMS
 from benchmarks.workers import map_unordered
 from optuna_dnas.benchmarking import append_records
@@ -33,26 +36,33 @@ _SAMPLER = click.Choice(list(CONTENDERS))
 @click.command(context_settings={"show_default": True})
 @click.option("--problem", "problems", type=_PROBLEM, multiple=True, required=True)
 @click.option("--sampler", "samplers", type=_SAMPLER, multiple=True, required=True)
-@click.option("--seeds", default="0:20", help="First and one past the last.")
-@click.option("--queries", default=150, help="Different valid points a run evaluates.")
+@seeds_option("0:20")
+@click.option("--queries", type=POSITIVE, default=150, help="Different valid points of a run.")
 @click.option("--output", type=click.Path(path_type=Path), default="benchmarks/results.jsonl")
-@click.option("--jobs", default=1, help="Processes.")
+@click.option("--jobs", type=POSITIVE, default=1, help="Processes.")
 def main(
     problems: tuple[str, ...],
     samplers: tuple[str, ...],
-    seeds: str,
+    seeds: range,
     queries: int,
     output: Path,
     jobs: int,
 ) -> None:
     """Run searches, one JSON line each."""
-    first, last = map(int, seeds.split(":"))
-    done = {Search.of(record) for record in read_records(output)}
     # All samplers take turns, so that a file compares them before it is complete.
-    wanted = [
-        Search(problem, sampler, seed, queries)
-        for problem, seed, sampler in itertools.product(problems, range(first, last), samplers)
-    ]
+    run_all(
+        [
+            Search(problem, sampler, seed, queries)
+            for problem, seed, sampler in itertools.product(problems, seeds, samplers)
+        ],
+        output,
+        jobs,
+    )
+
+
+def run_all(wanted: Iterable[Search], output: Path, jobs: int) -> None:
+    """Run what the file does not hold, in so many processes, and append it."""
+    done = {Search.of(record) for record in read_records(output)}
     missing = [search for search in wanted if search not in done]
     records = append_records(output, map_unordered(_run, missing, jobs))
     for _ in tqdm(records, total=len(missing), unit="run"):

@@ -100,8 +100,7 @@ class History:
         self._observations: Observations | None = None
         self._taken: set[bytes] = set()
         self._columns: dict[str, int] = {}  # of constraints, by key
-        knows_costs = space.token_costs(space.params_to_tokens([])) is not None
-        self._exact_keys = frozenset(LIMIT_KEYS if knows_costs else ())
+        self._exact_keys = frozenset(LIMIT_KEYS if space.knows_costs else ())
         self.cost_limits = space.limits
 
     @property

@@ -18,9 +18,11 @@ from optuna_dnas.benchmarking import REFERENCE
 from optuna_dnas.benchmarking import run_search
 from optuna_dnas.benchmarking import SAMPLERS
 from optuna_dnas.benchmarking import Search
-from optuna_dnas.cli._benchmarks import BENCHMARKS
+from optuna_dnas.cli._benchmarks import benchmark_option
 from optuna_dnas.cli._benchmarks import Goal
+from optuna_dnas.cli._benchmarks import name_of
 from optuna_dnas.cli._benchmarks import open_benchmark
+from optuna_dnas.cli._benchmarks import table_argument
 from optuna_dnas.cli._errors import clear_errors
 
 
@@ -34,14 +36,8 @@ _POSITIVE = click.IntRange(min=1)
 
 
 @click.command()
-@click.argument("table", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "--benchmark",
-    "name",
-    type=click.Choice(BENCHMARKS),
-    show_default="digits, or nasbench101 if there is a TABLE",
-    help="Which cells to search.",
-)
+@table_argument
+@benchmark_option
 @click.option(
     "--sampler",
     "samplers",
@@ -68,7 +64,7 @@ _POSITIVE = click.IntRange(min=1)
 @clear_errors
 def benchmark(
     table: Path | None,
-    name: str | None,
+    benchmark_name: str | None,
     samplers: tuple[str, ...],
     n_seeds: int,
     n_queries: int,
@@ -89,7 +85,7 @@ def benchmark(
     if max(checkpoints) > n_queries:
         raise click.UsageError(f"--at {max(checkpoints)} is beyond --queries {n_queries}.")
     known = [] if output is None else read_records(output)
-    name = name or ("digits" if table is None else "nasbench101")
+    name = name_of(benchmark_name, table)
     problem_name, metric = _PROBLEMS[name]
     opened = open_benchmark(name, table, Goal(metrics=(metric,)), train=False, device="cpu")
     click.echo(opened.description)

@@ -19,6 +19,16 @@ BENCHMARKS = ("digits", "nasbench101")
 N_TRIALS = {"digits": 100, "nasbench101": 150, "digits-trained": 20}
 """How many trials a command adds, by the study's name: about a minute's worth at most."""
 
+table_argument = click.argument("table", required=False, type=click.Path(path_type=Path))
+benchmark_option = click.option(
+    "--benchmark",
+    "benchmark_name",
+    type=click.Choice(BENCHMARKS),
+    show_default="digits, or nasbench101 if there is a TABLE",
+    help="Which cells to search.",
+)
+"""Both are for `name_of` and `open_benchmark`."""
+
 _NASBENCH101_VARIABLE = "OPTUNA_DNAS_NASBENCH101"
 _NASBENCH101_URL = "https://storage.googleapis.com/nasbench/nasbench_only108.tfrecord"
 
@@ -58,7 +68,8 @@ class Benchmark:
         description: For the user, one line.
         objective: Of the study.
         pruner: Of the study; `None`: the objective reports nothing to prune by.
-        knows_costs: Whether the table's ``mean`` gives flops and params too.
+        knows_costs: Whether its costs of a cell are those of the cell as it is proposed. The
+            cells of NASBench-101 are written in any vertex order, on which costs depend a little.
     """
 
     name: str
@@ -68,13 +79,18 @@ class Benchmark:
     knows_costs: bool
 
 
+def name_of(benchmark_name: str | None, table: Path | None) -> str:
+    """The digits are what is meant, unless a table is given."""
+    return benchmark_name or ("digits" if table is None else "nasbench101")
+
+
 def open_benchmark(
-    name: str | None, table: Path | None, goal: Goal, *, train: bool, device: str
+    name: str, table: Path | None, goal: Goal, *, train: bool, device: str
 ) -> Benchmark:
     """The benchmark that the arguments of a command mean.
 
     Args:
-        name: Of `BENCHMARKS`; `None`: the digits, unless a table is given.
+        name: Of `BENCHMARKS`.
         table: Of NASBench-101.
         goal: What to optimise.
         train: Train the digits' cells instead of looking them up.
@@ -83,8 +99,6 @@ def open_benchmark(
     Raises:
         click.UsageError: The arguments contradict each other, or the table is missing.
     """
-    if name is None:
-        name = "digits" if table is None else "nasbench101"
     if name == "digits":
         if table is not None:
             raise click.UsageError(

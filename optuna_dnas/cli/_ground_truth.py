@@ -14,6 +14,7 @@ from optuna_dnas.cli._benchmarks import Benchmark
 from optuna_dnas.cli._benchmarks import Goal
 from optuna_dnas.search_space import COST_NAMES
 from optuna_dnas.search_space import ModelSpec
+from optuna_dnas.strategies import non_dominated
 
 
 # The mean of the same runs in another order may differ in its last bits.
@@ -59,9 +60,9 @@ class GroundTruth:
 
     @classmethod
     def of(cls, benchmark: Benchmark, goal: Goal) -> "GroundTruth | None":
-        """`None` if the table does not know enough, or is too large to compare cell by cell."""
+        """`None` if it is about costs, and the table's are not those of cells as proposed."""
         about_costs = goal.limits.is_bounded or not {*COST_NAMES}.isdisjoint(goal.metrics)
-        if not benchmark.knows_costs and (len(goal.metrics) > 1 or about_costs):
+        if about_costs and not benchmark.knows_costs:
             return None
         return cls(benchmark, goal)
 
@@ -74,14 +75,10 @@ class GroundTruth:
     def front_share(self, specs: Iterable[ModelSpec]) -> FrontShare:
         """How many cells nothing in the table dominates."""
         found = {spec.hash(): self._value(spec) for spec in specs}
-        n_on_front = sum(not self._is_dominated(value) for value in found.values())
-        n_front = sum(not self._is_dominated(value) for value in self._values)
-        return FrontShare(len(found), n_on_front, n_front)
-
-    def _is_dominated(self, value: FloatArray) -> bool:
-        no_worse = np.all(self._values <= value, axis=1)
-        better = np.any(self._values < value, axis=1)
-        return bool(np.any(no_worse & better))
+        front = self._values[non_dominated(self._values)]
+        both = np.concatenate([front, *(value[None] for value in found.values())])
+        n_on_front = int(np.count_nonzero(non_dominated(both) >= len(front)))
+        return FrontShare(len(found), n_on_front, len(front))
 
     def _value(self, spec: ModelSpec) -> FloatArray:
         """(M,) of one cell; its costs are those of the cell as it was proposed."""

@@ -11,10 +11,12 @@ from tqdm import tqdm
 
 from optuna_dnas import DNASSampler
 from optuna_dnas.cli._benchmarks import Benchmark
-from optuna_dnas.cli._benchmarks import BENCHMARKS
+from optuna_dnas.cli._benchmarks import benchmark_option
 from optuna_dnas.cli._benchmarks import Goal
 from optuna_dnas.cli._benchmarks import N_TRIALS
+from optuna_dnas.cli._benchmarks import name_of
 from optuna_dnas.cli._benchmarks import open_benchmark
+from optuna_dnas.cli._benchmarks import table_argument
 from optuna_dnas.cli._errors import clear_errors
 from optuna_dnas.cli._ground_truth import GroundTruth
 from optuna_dnas.cli._next import next_steps
@@ -35,14 +37,8 @@ _SEARCH_KEY = "dnas:search"
 
 
 @click.command()
-@click.argument("table", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "--benchmark",
-    "benchmark_name",
-    type=click.Choice(BENCHMARKS),
-    show_default="digits, or nasbench101 if there is a TABLE",
-    help="Which cells to search.",
-)
+@table_argument
+@benchmark_option
 @click.option("--train", is_flag=True, help="Train the digits' cells instead of looking them up.")
 @click.option(
     "--trials",
@@ -110,7 +106,8 @@ def search(
         min_params=min_params,
     )
     _check_device(device)
-    benchmark = open_benchmark(benchmark_name, table, goal, train=train, device=device)
+    name = name_of(benchmark_name, table)
+    benchmark = open_benchmark(name, table, goal, train=train, device=device)
     sampler = DNASSampler(space=benchmark.objective.space, seed=seed, device=device)
     study = _open_study(benchmark, goal, sampler, storage, study_name or benchmark.name)
     click.echo(benchmark.description)

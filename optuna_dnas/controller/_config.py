@@ -179,9 +179,7 @@ class SemiSupervisedConfig:
     The paper gives no weights; where it is silent the numbers are those of its parent, SemiNAS,
     except for the schedule. SemiNAS trains for 1,000 epochs on 100 labelled architectures, and
     for 500 epochs together with 10,000 pseudo-labelled ones, at the constant rate 1e-3: 56,000
-    steps a round, minutes on one core. One cycle of a rate ten times as high reaches within
-    seconds what a controller is for: to reconstruct most unseen NASBench-101 cells. It ranks
-    unseen cells no worse: where labels are few, or pseudo-labels, more training fits their errors.
+    steps a round, minutes on one core. One cycle of a rate ten times as high takes seconds.
 
     Args:
         accuracy_weight: l1, of the objectives' squared error.

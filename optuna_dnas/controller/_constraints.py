@@ -29,12 +29,14 @@ class ConstraintPredictors:
         cls,
         predictor: PredictorConfig,
         features: FloatArray,  # (N, F)
-        constraints: FloatArray,  # (N, C), NaN where unknown
+        constraints: FloatArray | None,  # (N, C), NaN where unknown
         *,
         layout: FeatureLayout,
         rng: np.random.Generator,
-    ) -> "ConstraintPredictors":
-        """Fit to the known values."""
+    ) -> "ConstraintPredictors | None":
+        """Fit to the known values; `None` if there are no constraints."""
+        if constraints is None:
+            return None
         by_column = {}
         for column, values in enumerate(constraints.T):
             known = ~np.isnan(values)

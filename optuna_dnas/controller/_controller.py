@@ -127,15 +127,9 @@ class FrozenController(Controller):
         costs = None
         if self._with_costs and observed.costs is not None:
             costs = self._fit_predictor(features, observed.costs, rng)
-        constraints = None
-        if observed.constraints is not None:
-            constraints = ConstraintPredictors.fit(
-                self._predictor,
-                features,
-                observed.constraints,
-                layout=self._features.layout,
-                rng=rng,
-            )
+        constraints = ConstraintPredictors.fit(
+            self._predictor, features, observed.constraints, layout=self._features.layout, rng=rng
+        )
         return FittedController(self._features, objectives, costs, constraints)
 
     def _fit_predictor(

@@ -66,15 +66,13 @@ class JointController(Controller):
             **labels,
         )
         features = Features(fit.latent)
-        constraints = None
-        if observed.constraints is not None:
-            constraints = ConstraintPredictors.fit(
-                self._predictor,
-                features(observed.tokens),
-                observed.constraints,
-                layout=features.layout,
-                rng=rng,
-            )
+        constraints = ConstraintPredictors.fit(
+            self._predictor,
+            features(observed.tokens),
+            observed.constraints,
+            layout=features.layout,
+            rng=rng,
+        )
         return FittedController(features, fit.objectives, fit.cost, constraints)
 
 

@@ -20,6 +20,7 @@ import platformdirs
 from tqdm import tqdm
 
 from optuna_dnas._typing import FloatArray
+from optuna_dnas._typing import IntArray
 from optuna_dnas.objectives._cell_table import CellTable
 from optuna_dnas.objectives._cell_table import METRIC_NAMES
 from optuna_dnas.objectives._cell_table import Metrics
@@ -159,12 +160,19 @@ class NASBench101Table(CellTable):
             raise ValueError(f"`metric` must be of {self._metric_names}, but got {metric!r}.")
         return self._mean(metric, self._runs[self._check_epochs(epochs)], stop=stop)
 
+    def tokens(self, rows: IntArray | slice) -> IntArray:
+        """(n,) places in `hashes` -> (n, 26) tokens of `NASBench101Space`, as they were written.
+
+        Not canonical; the output is moved to the last slot.
+        """
+        return cells_to_tokens(self._cells[rows])
+
     @cached_property
     def _costs(self) -> FloatArray:
         """(N, 2) multiply-adds and parameters of the cells as the authors wrote them down."""
         space = NASBench101Space()
-        chunks = [self._cells[k : k + _CHUNK] for k in range(0, len(self), _CHUNK)]
-        return np.concatenate([space.token_costs(cells_to_tokens(cells)) for cells in chunks])
+        chunks = [slice(k, k + _CHUNK) for k in range(0, len(self), _CHUNK)]
+        return np.concatenate([space.token_costs(self.tokens(rows)) for rows in chunks])
 
     def _check_epochs(self, epochs: int) -> int:
         if epochs not in self._runs:

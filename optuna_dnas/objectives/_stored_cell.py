@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from optuna_dnas._typing import IntArray
 from optuna_dnas.search_space import ModelSpec
+from optuna_dnas.search_space._cells import edge_pairs
 
 
 OPS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
@@ -54,7 +55,7 @@ def cells_to_tokens(
     last = MAX_VERTICES - 1
     rows, n_vertices = np.arange(len(cells)), cells["n_vertices"].astype(int)
     adjacency = np.zeros((len(cells), MAX_VERTICES, MAX_VERTICES), dtype=np.int64)
-    pairs = [(i, j) for j in range(1, MAX_VERTICES) for i in range(j)]
+    pairs = edge_pairs(MAX_VERTICES)
     for i, j in pairs:
         slot = np.where(j == n_vertices - 1, last, j)
         adjacency[rows, i, slot] |= cells["adjacency"] >> edge_bit(i, j) & 1

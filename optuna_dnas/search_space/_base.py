@@ -3,6 +3,7 @@
 import abc
 from collections.abc import Mapping
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 from typing import Generic
 from typing import TypeVar
@@ -118,6 +119,11 @@ class SearchSpace(abc.ABC, Generic[ArchitectureT]):
     def conditioned_on(self, tokens: TokenArray) -> "SearchSpace[ArchitectureT]":
         """The space as (N, T) tokens of evaluated architectures show it; by default unchanged."""
         return self
+
+    @cached_property
+    def knows_costs(self) -> bool:
+        """Whether :meth:`token_costs` gives numbers."""
+        return self.token_costs(self.params_to_tokens([])) is not None
 
     def descriptors(self, tokens: TokenArray) -> FloatArray:
         """(N, T) canonical tokens -> (N, F) numbers that describe architectures, by default none.

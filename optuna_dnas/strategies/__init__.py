@@ -2,6 +2,7 @@
 
 from optuna_dnas.strategies._base import SamplingStrategy
 from optuna_dnas.strategies._config import SearchConfig
+from optuna_dnas.strategies._hypervolume import non_dominated
 from optuna_dnas.strategies._moves import LatentGradient
 from optuna_dnas.strategies._moves import Neighbourhood
 from optuna_dnas.strategies._moves import WholeSpace
@@ -31,6 +32,7 @@ __all__ = [
     "SearchConfig",
     "SearchState",
     "WholeSpace",
+    "non_dominated",
     "propose_random",
     "token_keys",
 ]

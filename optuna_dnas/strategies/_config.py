@@ -69,9 +69,14 @@ class SearchConfig:
             message = "The shares of `pool_strategies` must not exceed 1, but sum to"
             raise ValueError(f"{message} {total}.")
 
-    def round_start(self, n_observed: int) -> int:
-        """Until which observation the fit has seen them that an ask uses."""
-        start = max(self.n_startup_trials, 1)
+    def round_start(self, n_observed: int, *, since: int = 0) -> int:
+        """Until which observation the fit has seen them that an ask uses.
+
+        Args:
+            n_observed: At least ``n_startup_trials``.
+            since: The start of a round before, if one is known.
+        """
+        start = max(self.n_startup_trials, since, 1)
         while (end := start + self._n_in_round(start)) <= n_observed:
             start = end
         return start

@@ -53,7 +53,7 @@ def sampled_violations(
 
     The candidates share a draw, so that a ranking trusts all predictions too much or all too
     little. With one each, the best of thousands would be those that are luckily taken for
-    feasible: two thirds of the proposals were not, instead of two fifths, and none the better.
+    feasible.
     """
     total = np.zeros(len(features))
     if fitted.constraints is None or constraints is None:

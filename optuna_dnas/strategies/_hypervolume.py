@@ -77,12 +77,14 @@ def infer_reference(
 
 def non_dominated(values: FloatArray) -> IntArray:
     """(F, M) -> rows that no other one is as good as in all objectives and better in one."""
-    rows = []
-    for row, value in enumerate(values):
-        no_worse = np.all(values <= value, axis=1)
-        if not np.any(values[no_worse] < value):
-            rows.append(row)
-    return np.array(rows, dtype=np.int64)
+    left = np.lexsort(values.T[::-1])  # what dominates comes before what it dominates
+    front = []
+    while len(left):
+        first, left = left[0], left[1:]
+        front.append(first)
+        others, best = values[left], values[first]
+        left = left[(others < best).any(axis=1) | (others == best).all(axis=1)]
+    return np.sort(np.array(front, dtype=np.int64))
 
 
 def known_costs(

@@ -99,7 +99,7 @@ class LatentSearch:
         if n_observed < n_startup:
             space = self._space.conditioned_on(query.observations.tokens)
             return propose_start(space, query, rng)
-        current = self._round_at(self._config.round_start(n_observed), query)
+        current = self._round_at(n_observed, query)
         if self._config.from_queue and not query.fixed:
             proposal = self._next_in_queue(current, query)
             if proposal is not None:
@@ -112,8 +112,10 @@ class LatentSearch:
         ranked = self._rank(space, fitted, observations, query, rng)
         return next(ranked, None) or propose_random(space, query, rng, source="prior")
 
-    def _round_at(self, start: int, query: Query) -> _Round:
+    def _round_at(self, n_observed: int, query: Query) -> _Round:
         """Fit at a round boundary, to what was observed until then."""
+        since = self._round.start if self._round is not None else 0
+        start = self._config.round_start(n_observed, since=since if since <= n_observed else 0)
         if self._round is not None and self._round.start == start:
             return self._round
         rng = np.random.default_rng([query.seed, 1, start])

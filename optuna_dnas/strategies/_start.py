@@ -29,13 +29,14 @@ def propose_start(
 
     A front reaches from cheap to dear. Most architectures of a large space are dear ones.
     """
-    if query.observations.values.shape[1] > 1:
+    if query.observations.values.shape[1] > 1 and space.knows_costs:
         candidates = select_new(
             space, space.sample_tokens(_N_SPREAD, rng), taken=query.taken, fixed=query.fixed
         )
         candidates = within_limits(space, candidates, query.cost_limits)
         costs = space.token_costs(candidates.canonical)
-        if costs is not None and len(costs):
+        assert costs is not None
+        if len(costs):
             logarithms = np.log(costs[:, 0])
             low, high = logarithms.min(), logarithms.max()
             wanted = low + radical_inverse(query.number + 1) * (high - low)

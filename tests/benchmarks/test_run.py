@@ -92,3 +92,13 @@ def test_killed_run_goes_on(tmp_path: Path) -> None:
     assert sorted(line["seed"] for line in runs) == list(range(24))
     assert all(line["optimum"] == 0.0 for line in runs)
     assert all(len(line["best"]) == 40 for line in runs)
+
+
+@pytest.mark.parametrize("seeds", ["5", "3:3", "4:2", "a:b", "-1:3", ":"])
+def test_wrong_seeds_are_a_message(tmp_path: Path, seeds: str) -> None:
+    output = tmp_path / "results.jsonl"
+    arguments = ["--problem", "mixed", "--sampler", "TPE", "--seeds", seeds]
+    result = CliRunner().invoke(run.main, [*arguments, "--output", str(output)])
+    assert result.exit_code == 2
+    assert f"'{seeds}' is not FIRST:END" in result.output
+    assert not output.exists()

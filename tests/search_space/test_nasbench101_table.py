@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from optuna_dnas.objectives._nasbench101_table import NASBench101Table
-from optuna_dnas.objectives._stored_cell import cells_to_tokens
 
 from .toy import CELLS
 
@@ -18,7 +17,7 @@ def test_all_cells_of_the_table() -> None:
     assert TABLE is not None
     table = NASBench101Table.open(TABLE)
     cells = table._cells
-    tokens = cells_to_tokens(cells)
+    tokens = table.tokens(slice(None))
     canonical, valid = CELLS[7].canonicalize(tokens)
     assert valid.all()
     assert len(np.unique(canonical, axis=0)) == len(cells) == CELLS[7].size

@@ -5,9 +5,9 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 import numpy as np
-from optuna._hypervolume import compute_hypervolume
 import pytest
 
+from optuna_dnas._optuna_compat import compute_hypervolume
 from optuna_dnas.strategies._hypervolume import hypervolume_order
 from optuna_dnas.strategies._hypervolume import infer_reference
 from optuna_dnas.strategies._hypervolume import known_costs

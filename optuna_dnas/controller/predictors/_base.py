@@ -40,14 +40,6 @@ class Predictor(abc.ABC):
         """Learn from new data between two fits, where that is cheap; otherwise unchanged."""
         return self
 
-    def sample(
-        self, features: FloatArray, rng: np.random.Generator, noise: float = 1.0
-    ) -> FloatArray:
-        """(N, F) features -> (N, M): one Thompson sample each, mean + noise * sd * N(0, 1)."""
-        mean, deviation = self.predict(features)
-        sampled: FloatArray = mean + noise * deviation * rng.standard_normal(mean.shape)
-        return sampled
-
 
 class PredictorConfig(abc.ABC):
     """The settings of a predictor; fitting it is a pure function of data and seed."""

@@ -87,16 +87,6 @@ def test_members_disagree_more_far_from_the_data() -> None:
     assert (fit(train, truth(train), n_members=1).predict(train)[1] == 0).all()
 
 
-def test_the_deviation_is_that_of_the_members() -> None:
-    train, test = draw(40), draw(9, seed=1)
-    ensemble = fit(train, truth(train), n_members=3)
-    mean, deviation = ensemble.predict(test)
-    rng = np.random.default_rng(0)
-    samples = np.stack([ensemble.sample(test, rng) for _ in range(4000)])
-    np.testing.assert_allclose(samples.mean(axis=0), mean, atol=0.05)
-    np.testing.assert_allclose(samples.std(axis=0), deviation, rtol=0.1)
-
-
 def test_a_row_of_a_batch_equals_the_row_alone() -> None:
     train, test = draw(40), draw(20, seed=1)
     model = fit(train, truth(train))

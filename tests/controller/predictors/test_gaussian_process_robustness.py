@@ -92,17 +92,6 @@ def test_objectives_are_independent() -> None:
         )
 
 
-def test_samples_have_mean_and_deviation() -> None:
-    codes, test = draw_mixed(30), draw_mixed(5, seed=1)
-    model = fit(codes, np.concatenate([truth(codes), codes[:, 2:3]], axis=1))
-    mean, deviation = model.predict(test)
-    rng = np.random.default_rng(0)
-    samples = np.stack([model.sample(test, rng) for _ in range(4_000)])
-    np.testing.assert_allclose(samples.mean(axis=0), mean, atol=0.06)
-    np.testing.assert_allclose(samples.std(axis=0), deviation, rtol=0.1)
-    np.testing.assert_array_equal(model.sample(test, rng, noise=0.0), mean)
-
-
 # -- Degenerate data
 
 
