@@ -1,6 +1,6 @@
-"""Accuracy of NASBench-101 within a budget of multiply-adds.
+"""Accuracy within a budget.
 
-What limits and optima are, computed from the table in seconds:
+What limits of multiply-adds and optima are, computed from the table in seconds:
 
     python -m benchmarks.budget_problems nasbench_only108.tfrecord
 """
@@ -10,9 +10,13 @@ from typing import NamedTuple
 
 import click
 import numpy as np
+import optuna
 
+from benchmarks.flat_problems import AnonymousCells
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.benchmarking import CellProblem
+from optuna_dnas.objectives import DigitsCellObjective
+from optuna_dnas.objectives import DigitsTable
 from optuna_dnas.objectives import NASBench101Objective
 from optuna_dnas.objectives import NASBench101Table
 from optuna_dnas.search_space import NASBench101Space
@@ -59,6 +63,45 @@ class BudgetProblem(CellProblem):
             )
         )
         self.optimum = budget.best_test_accuracy
+
+
+class AnonymousBudgetProblem(AnonymousCells):
+    """Accuracy of digits' cells as plain categories, with a limit that only a query tells.
+
+    Args:
+        percentile: Of the multiply-adds of all cells, the limit.
+    """
+
+    def __init__(self, percentile: int) -> None:
+        metric = "validation_accuracy"
+        table = DigitsTable.load()
+        flops, accuracies = table.mean("flops"), table.mean(metric)
+        limit = np.quantile(flops, percentile / 100, method="lower")
+        objective = DigitsCellObjective(metrics=[metric], max_flops=float(limit))
+        super().__init__(objective, optimum=float(accuracies[flops <= limit].max()))
+
+
+class TimeBudgetProblem(CellProblem):
+    """Accuracy of digits' cells with a limit of training time, which only a query tells.
+
+    The space is declared, and does not know times. They were measured, and are noisy.
+
+    Args:
+        percentile: Of the training times of all cells, the limit.
+    """
+
+    def __init__(self, percentile: int) -> None:
+        metric = "validation_accuracy"
+        super().__init__(DigitsCellObjective(metrics=[metric]))
+        table = self._objective.table
+        seconds, accuracies = table.mean("training_time"), table.mean(metric)
+        self._limit = float(np.quantile(seconds, percentile / 100, method="lower"))
+        self.optimum = float(accuracies[seconds <= self._limit].max())
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        value = super().__call__(trial)
+        trial.set_constraint("seconds", trial.user_attrs["training_time"] - self._limit)
+        return value
 
 
 def canonical_flops(table: NASBench101Table) -> FloatArray:

@@ -185,18 +185,24 @@ class Sparse24(Problem):
 class AnonymousCells(Problem):
     """The accuracy of cells of a table, as categories whose names tell nothing.
 
-    Invalid cells are pruned.
+    Invalid cells are pruned. Limits of the objective are told when a cell has been evaluated.
 
     Args:
         objective: Has one metric, an accuracy.
+        optimum: The best accuracy within the limits; `None`: the best of the table.
     """
 
     direction = StudyDirection.MAXIMIZE
 
-    def __init__(self, objective: DigitsCellObjective | NASBench101Objective) -> None:
+    def __init__(
+        self,
+        objective: DigitsCellObjective | NASBench101Objective,
+        optimum: float | None = None,
+    ) -> None:
         self._objective = objective
         (metric,) = objective.metric_names
-        self.optimum = float(np.nanmax(objective.table.mean(metric)))
+        best = float(np.nanmax(objective.table.mean(metric)))
+        self.optimum = best if optimum is None else optimum
 
     def __call__(self, trial: optuna.Trial) -> float:
         params = {}
@@ -208,4 +214,6 @@ class AnonymousCells(Problem):
         except OutOfDomainError as error:
             raise optuna.TrialPruned(str(error)) from None
         assert isinstance(value, float)
+        for k, excess in enumerate(self._objective.evaluate_constraints(params).values()):
+            trial.set_constraint(f"c{k}", excess)
         return value

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
+from benchmarks.budget_problems import AnonymousBudgetProblem
 from benchmarks.budget_problems import BudgetProblem
+from benchmarks.budget_problems import TimeBudgetProblem
 from benchmarks.flat_problems import AnonymousCells
 from benchmarks.flat_problems import CategoryTable
 from benchmarks.flat_problems import Hartmann6
@@ -52,6 +54,9 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
     "nasbench101-flops-10-25": lambda: BudgetProblem(open_table(), 25, least=10),
     "nasbench101-flops-25-50": lambda: BudgetProblem(open_table(), 50, least=25),
     "nasbench101-flops-50-75": lambda: BudgetProblem(open_table(), 75, least=50),
+    # Limits that only a query tells: the median of multiply-adds, of training times.
+    "digits-flat-flops": lambda: AnonymousBudgetProblem(50),
+    "digits-time": lambda: TimeBudgetProblem(50),
     "categories": CategoryTable,
     "regression": Regression,
     "hartmann6": Hartmann6,

@@ -27,7 +27,7 @@ def _declared_search() -> SearchConfig:
             Neighbourhood(share=0.40, top_k=16),
             WholeSpace(share=0.10),
             LatentGradient(share=0.05),
-            CostEdge(share=0.20),
+            CostEdge(share=0.40),
         ),
         # Two groups, code and descriptors, may differ more than the parameters of a flat space.
         predictor=GaussianProcessConfig(relevance_deviation=1.5),
@@ -38,6 +38,7 @@ def _flat_search() -> SearchConfig:
     return SearchConfig(
         n_startup_trials=10,
         round_size=10,
+        round_growth=1 / 5,
         from_queue=False,
         n_candidates=1_000,
         strategies=(
@@ -45,8 +46,9 @@ def _flat_search() -> SearchConfig:
             Neighbourhood(share=0.55),
             WholeSpace(share=0.20),
         ),
-        predictor=GaussianProcessConfig(main_effects=True),
+        predictor=GaussianProcessConfig(main_effects=True, half_ranks=True),
         improvement_share=1 / 3,
+        avoids_ties=True,
     )
 
 

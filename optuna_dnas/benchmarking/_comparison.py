@@ -21,6 +21,7 @@ REFERENCE = "DNAS"
 OVERHEADS = {
     "invalid": "invalid",
     "repeated": "repeated",
+    "infeasible": "infeasible",
     "sampling CPU s": "sampling_cpu_seconds",
 }
 """Columns of a table, and the fields of a record whose means they hold."""
@@ -41,6 +42,12 @@ class Comparison(NamedTuple):
     def is_tested(self) -> bool:
         """Whether there is the reference, and somebody to compare it with."""
         return REFERENCE in self.best and len(self.best) > 1
+
+    @property
+    def overhead_titles(self) -> list[str]:
+        """Without infeasible queries where there are none."""
+        has_infeasible = any(means["infeasible"] > 0 for means in self.overheads.values())
+        return [title for title in OVERHEADS if title != "infeasible" or has_infeasible]
 
 
 def load_comparisons(
@@ -78,7 +85,7 @@ def _compare(
         by_sampler[record["sampler"]].append(record)
     overheads = {
         sampler: {
-            title: float(np.mean([line[key] for line in lines]))
+            title: float(np.mean([line.get(key, 0) for line in lines]))
             for title, key in OVERHEADS.items()
         }
         for sampler, lines in by_sampler.items()
@@ -107,15 +114,18 @@ def format_table(
     comparison: Comparison,
     checkpoints: Sequence[int],
     *,
-    overheads: Sequence[str] = tuple(OVERHEADS),
+    overheads: Sequence[str] | None = None,
 ) -> str:
     """Markdown that is a table in a terminal, too.
 
     Args:
         comparison: A line for each of its samplers.
         checkpoints: Numbers of queries.
-        overheads: Which of `OVERHEADS`.
+        overheads: Which of `OVERHEADS`; `None`: all, but ``"infeasible"`` only where something
+            was.
     """
+    if overheads is None:
+        overheads = comparison.overhead_titles
     p = " (p)" if comparison.is_tested else ""
     rows = [["sampler", "runs", *(f"at {k}{p}" for k in checkpoints), *overheads]]
     for sampler, runs in comparison.best.items():

@@ -49,8 +49,9 @@ def run_search(
 
     Returns:
         For JSON. ``values`` are those of the queries in their order, ``best`` is what the problem
-        reports of the best until then; ``invalid`` and ``repeated`` count the other proposals,
-        ``infeasible`` the queries that violate a constraint.
+        reports of the best until then, ``flops`` the multiply-adds of each, null where that is not
+        known; ``invalid`` and ``repeated`` count the other proposals, ``infeasible`` the queries
+        that violate a constraint.
     """
     clock = _Clock(problem)
     study = optuna.create_study(
@@ -63,6 +64,7 @@ def run_search(
         "optimum": problem.optimum,
         "values": queries.values,
         "best": queries.best,
+        "flops": queries.flops,
         "invalid": len(study.trials) - n_valid,
         "repeated": n_valid - len(queries.values),
         "infeasible": queries.n_infeasible,
@@ -99,6 +101,7 @@ class _Queries:
 
     values: list[Any]  # of each query: a number, or a list of them
     best: list[float]  # what is reported of all until then
+    flops: list[int | None]  # multiply-adds, where known
     n_infeasible: int = 0
 
 
@@ -108,7 +111,7 @@ def _optimize(
     objective: Callable[[optuna.Trial], float | Sequence[float]],
     n_queries: int,
 ) -> _Queries:
-    queries = _Queries([], [])
+    queries = _Queries([], [], [])
     progress = problem.progress()
     seen: set[str] = set()
     n_futile = 0
@@ -124,6 +127,7 @@ def _optimize(
             several = len(trial.values) > 1
             queries.values.append(trial.values if several else trial.values[0])
             queries.best.append(progress.add(trial))
+            queries.flops.append(trial.user_attrs.get("flops"))
             queries.n_infeasible += not is_feasible(trial)
         if len(seen) == n_queries or n_futile == MAX_FUTILE:
             study.stop()

@@ -7,7 +7,7 @@ import numpy as np
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.strategies._config import SearchConfig
-from optuna_dnas.strategies._hypervolume import hypervolume_order
+from optuna_dnas.strategies._hypervolume import improvement_order
 from optuna_dnas.strategies._hypervolume import infer_reference
 from optuna_dnas.strategies._hypervolume import known_costs
 
@@ -68,20 +68,19 @@ def _by_score(
 def _by_hypervolume(
     candidates: Predictions, observed: Evaluated, config: SearchConfig, rng: np.random.Generator
 ) -> Iterator[int]:
-    samples = thompson_samples(
-        candidates.means, candidates.deviations, config.pareto_noise, rng
-    )
+    means, deviations = candidates.means.copy(), config.noise * candidates.deviations
     reached = observed.means.copy()
     known = known_costs(observed.values, observed.costs)
     if candidates.costs is not None and observed.costs is not None:
         for objective, cost in known.items():
             # Costs span orders of magnitude: a share less is worth the same everywhere.
-            samples[:, objective] = np.log(candidates.costs[:, cost])
+            means[:, objective] = np.log(candidates.costs[:, cost])
+            deviations[:, objective] = 0.0
             reached[:, objective] = np.log(observed.costs[:, cost])
     reference = infer_reference(reached, config.n_startup_trials, known)
     if observed.is_feasible.any():
         reached = reached[observed.is_feasible]
-    return hypervolume_order(samples, reached, reference, rng)
+    return improvement_order(means, deviations, reached, reference, rng)
 
 
 def thompson_samples(

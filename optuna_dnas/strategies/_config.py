@@ -24,11 +24,12 @@ class SearchConfig:
         strategies: Where they come from.
         predictor: How predictors are fitted.
         with_descriptors: Whether predictors see the space's descriptors beside the latent code.
-        noise: Of Thompson sampling, in deviations of the prediction; 0 takes the mean.
-        pareto_noise: The same with several objectives, where the front is an incentive to look
-            elsewhere already.
+        noise: Of Thompson sampling, in deviations of the prediction; 0 takes the mean. With
+            several objectives, of the expected hypervolume improvement.
         improvement_share: With one objective, so many rankings are by expected improvement
             instead, at random.
+        avoids_ties: With one objective, whether candidates are postponed that probably have
+            exactly the value of an evaluated one, as another way to write it has.
         n_directions: Directions of several objectives whose best architectures candidates are
             sampled around.
         max_observations: Fits see at most so many, half of them the best, half the latest.
@@ -49,8 +50,8 @@ class SearchConfig:
     predictor: PredictorConfig
     with_descriptors: bool = True
     noise: float = 1.0
-    pareto_noise: float = 0.3
     improvement_share: float = 0.0
+    avoids_ties: bool = False
     n_directions: int = 5
     max_observations: int = 400
     n_pseudo_labelled: int = 0
@@ -60,7 +61,7 @@ class SearchConfig:
         check_positive(
             self, "round_size", "round_growth", "n_candidates", "n_directions", "max_observations"
         )
-        check_not_negative(self, "n_startup_trials", "noise", "pareto_noise", "n_pseudo_labelled")
+        check_not_negative(self, "n_startup_trials", "noise", "n_pseudo_labelled")
         check_share(self, "improvement_share")
         if not self.strategies:
             raise ValueError("`strategies` must not be empty.")

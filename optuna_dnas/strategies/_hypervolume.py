@@ -1,6 +1,7 @@
 """Several objectives: which candidates add most to the hypervolume.
 
-N: candidates, F: observed, M: objectives, K: directions, C: costs. All is minimised.
+N: candidates, F: observed, M: objectives, K: directions, C: costs, Q: nodes of a quadrature,
+S: screened candidates. All is minimised.
 """
 
 from collections.abc import Collection
@@ -8,48 +9,106 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
 from optuna_dnas.controller import average_ranks
 from optuna_dnas.strategies._selection import sample_directions
 
 
-_N_DIRECTIONS = 256
-# Each pick looks at all candidates again; nobody asks for more between two fits.
+_N_DIRECTIONS = 128
+# Expectations of so many candidates are compared, the others come after them.
+_N_SCREENED = 256
+_OPTIMISM = 1.0  # Deviations that count for those.
+# Each pick changes what others add. Nobody asks for more between two fits.
 _N_GREEDY = 16
+_N_COMPARED = 64
 _UNINTERESTING = 0.75
 # A cost that orders the observed as an objective does is that objective, or a function of it. The
 # cost of a cell that was not written canonically may differ a little.
 _SAME_ORDER = 0.999
 
 
-def hypervolume_order(
-    sampled: FloatArray,  # (N, M)
+def improvement_order(
+    means: FloatArray,  # (N, M)
+    deviations: FloatArray,  # (N, M), 0 for what is known
     observed: FloatArray,  # (F, M)
     reference: FloatArray,  # (M,)
     rng: np.random.Generator,
 ) -> Iterator[int]:
-    """Candidates, each the one that adds most to what was observed and to all before it.
+    """Candidates by the hypervolume that each is expected to add to all before it.
 
     The hypervolume is proportional to the mean over directions of the best score to the power M
     (Zhang & Golovin, *Random Hypervolume Scalarizations for Provable Multi-Objective Black Box
-    Optimization*, 2020, Lemma 5), so that an improvement is a mean of improvements.
+    Optimization*, 2020, Lemma 5), so that an improvement is a mean of improvements. Expectations
+    are by Gauss-Hermite quadrature. What was picked joins the front with its means.
     """
     low = observed.min(axis=0)
     scale = np.where(reference > low, reference - low, 1.0)
     directions = sample_directions(_N_DIRECTIONS, len(reference), rng)
-    best = _powers((observed - low) / scale, directions).max(axis=0)  # (K,)
-    powers = _powers((sampled - low) / scale, directions)  # (N, K)
-    is_left = np.ones(len(sampled), dtype=bool)
-    for _ in range(min(_N_GREEDY, len(sampled))):
-        gains = np.maximum(powers - best, 0.0).mean(axis=1)
-        chosen = int(np.where(is_left, gains, -1.0).argmax())
-        best = np.maximum(best, powers[chosen])
-        is_left[chosen] = False
-        yield chosen
-    gains = np.maximum(powers - best, 0.0).mean(axis=1)
-    order = np.argsort(-gains, kind="stable")
-    yield from order[is_left[order]].tolist()
+
+    def powers(values: FloatArray) -> FloatArray:
+        return _powers((values - low) / scale, directions)
+
+    best = powers(observed).max(axis=0)  # (K,)
+    hoped = np.maximum(powers(means - _OPTIMISM * deviations) - best, 0.0).mean(axis=1)
+    order = np.argsort(-hoped, kind="stable")
+    screened, rest = order[:_N_SCREENED], order[_N_SCREENED:]
+    nodes, weights = _quadrature(deviations.max(axis=0) > 0)
+    samples = np.stack([powers(means[screened] + x * deviations[screened]) for x in nodes])
+    gains = _Gains(samples, weights, powers(means[screened]), best)
+    yield from screened[list(gains.greedy())].tolist()
+    yield from rest.tolist()
+
+
+class _Gains:
+    """What S candidates are expected to add, one after the other.
+
+    Args:
+        samples: (Q, S, K) powers of scores at the nodes of a quadrature.
+        weights: (Q,) of the nodes.
+        expected: (S, K) powers of the means' scores.
+        best: (K,) what has been reached.
+    """
+
+    def __init__(
+        self, samples: FloatArray, weights: FloatArray, expected: FloatArray, best: FloatArray
+    ) -> None:
+        self._samples, self._weights, self._expected = samples, weights, expected
+        self._best = best
+
+    def greedy(self) -> Iterator[int]:
+        """All of them, the best first."""
+        gains = self._of(np.arange(len(self._expected)))
+        left = np.argsort(-gains, kind="stable")
+        for _ in range(min(_N_GREEDY, len(left))):
+            # What others add only falls: those that were far behind remain so.
+            compared = left[:_N_COMPARED]
+            gains[compared] = self._of(compared)
+            chosen = compared[gains[compared].argmax()]
+            self._best = np.maximum(self._best, self._expected[chosen])
+            left = left[left != chosen]
+            yield int(chosen)
+        yield from left[np.argsort(-gains[left], kind="stable")].tolist()
+
+    def _of(self, rows: IntArray) -> FloatArray:
+        improvements = np.maximum(self._samples[:, rows] - self._best, 0.0).mean(axis=2)
+        gains: FloatArray = self._weights @ improvements
+        return gains
+
+
+def _quadrature(
+    is_uncertain: BoolArray,  # (M,)
+) -> tuple[FloatArray, FloatArray]:
+    """Nodes (Q, M) and weights (Q,) of a normal distribution; 0 for what is certain."""
+    n_uncertain = int(is_uncertain.sum())
+    n = 5 if n_uncertain <= 2 else 3
+    points, point_weights = np.polynomial.hermite_e.hermegauss(n)
+    combined = np.indices((n,) * n_uncertain).reshape(n_uncertain, n**n_uncertain).T
+    nodes = np.zeros((len(combined), len(is_uncertain)))
+    nodes[:, is_uncertain] = points[combined]
+    weights = point_weights[combined].prod(axis=1)
+    return nodes, weights / weights.sum()
 
 
 def infer_reference(

@@ -34,6 +34,7 @@ from optuna_dnas.strategies._constraints import sampled_violations
 from optuna_dnas.strategies._constraints import within_limits
 from optuna_dnas.strategies._query import Proposal
 from optuna_dnas.strategies._query import Query
+from optuna_dnas.strategies._selection import elite_order
 from optuna_dnas.strategies._selection import rank_normalize
 from optuna_dnas.strategies._selection import sample_directions
 from optuna_dnas.strategies._selection import scalarize
@@ -43,6 +44,7 @@ from optuna_dnas.strategies._start import propose_random
 from optuna_dnas.strategies._start import propose_start
 from optuna_dnas.strategies._state import Observations
 from optuna_dnas.strategies._state import SearchState
+from optuna_dnas.strategies._ties import postpone_ties
 
 
 # Of a round; who finds none left ranks candidates of its own.
@@ -184,7 +186,10 @@ class LatentSearch:
         feasible = observations.violations <= 0
         evaluated = Evaluated(reference, observations.values, old_costs, feasible)
         expected = _to_objective_units(means, reference, observations.values)
-        for row in candidate_order(predictions, evaluated, self._config, rng):
+        order: Iterable[int] = candidate_order(predictions, evaluated, self._config, rng)
+        if self._config.avoids_ties and n_objectives == 1:
+            order = postpone_ties(order, candidates.canonical, observations, rng)
+        for row in order:
             source = sources[candidates.rows[row]]
             yield Proposal(candidates.proposed[row], source, expected[row])
 
@@ -198,7 +203,7 @@ class LatentSearch:
         rng: np.random.Generator,
     ) -> SearchState:
         scores = scalarize(rank_normalize(observations.values), direction)
-        best = np.lexsort((scores, observations.violations))[: self._n_elite]
+        best = elite_order(scores, observations.violations)[: self._n_elite]
         elite = fitted.latent.encode(observations.tokens[best])
         inactive = np.isnan(elite)
         if inactive.any():

@@ -72,6 +72,19 @@ def _first_rows(keys: Iterable[bytes], taken: Collection[bytes]) -> IntArray:
     return np.fromiter(first_of.values(), dtype=np.int64, count=len(first_of))
 
 
+def elite_order(scores: FloatArray, violations: FloatArray) -> IntArray:
+    """(N,), (N,) both minimised -> rows, the best first.
+
+    Of equally good ones, the first comes before all worse ones, and the others after them: they
+    may be one architecture in several ways of writing, around which everything is known.
+    """
+    order = np.lexsort((scores, violations))
+    ordered = np.stack([scores[order], violations[order]])
+    is_repeat = np.zeros(len(scores), dtype=bool)
+    is_repeat[order[1:]] = (ordered[:, 1:] == ordered[:, :-1]).all(axis=0)
+    return np.lexsort((scores, is_repeat, violations))
+
+
 def sample_directions(n: int, n_objectives: int, rng: np.random.Generator) -> FloatArray:
     """(n, M) uniform directions of the positive orthant; one objective has only one."""
     if n_objectives == 1:

@@ -20,6 +20,8 @@ _N_RANDOM = (16, 4_000)
 _N_MORE = 15
 # One of so many random architectures is taken where costs are to be spread.
 _N_SPREAD = 2_000
+# Few are cheaper or dearer than these, and those are mostly bad, or no better.
+_ORDINARY = (0.05, 0.95)
 
 
 def propose_start(
@@ -38,7 +40,7 @@ def propose_start(
         assert costs is not None
         if len(costs):
             logarithms = np.log(costs[:, 0])
-            low, high = logarithms.min(), logarithms.max()
+            low, high = np.quantile(logarithms, _ORDINARY)
             wanted = low + radical_inverse(query.number + 1) * (high - low)
             nearest = int(np.abs(logarithms - wanted).argmin())
             return Proposal(candidates.proposed[nearest], "startup", None)

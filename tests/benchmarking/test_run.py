@@ -113,6 +113,7 @@ def test_record_is_json_and_says_which_search() -> None:
         "optimum",
         "values",
         "best",
+        "flops",
         "invalid",
         "repeated",
         "infeasible",

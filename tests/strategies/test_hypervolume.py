@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from optuna_dnas._optuna_compat import compute_hypervolume
-from optuna_dnas.strategies._hypervolume import hypervolume_order
+from optuna_dnas.strategies._hypervolume import improvement_order
 from optuna_dnas.strategies._hypervolume import infer_reference
 from optuna_dnas.strategies._hypervolume import known_costs
 from optuna_dnas.strategies._hypervolume import non_dominated
@@ -21,6 +21,18 @@ def draw(seed: int, n: int, n_objectives: int) -> np.ndarray:
     return 1.0 - radius * points / np.linalg.norm(points, axis=1, keepdims=True)
 
 
+def order_of(
+    means: np.ndarray,
+    observed: np.ndarray,
+    reference: np.ndarray,
+    deviations: np.ndarray | float = 0.0,
+    seed: int = 0,
+) -> list[int]:
+    rng = np.random.default_rng(seed)
+    spread = np.broadcast_to(deviations, means.shape)
+    return list(improvement_order(means, spread, observed, reference, rng))
+
+
 def volume(points: np.ndarray, reference: np.ndarray) -> float:
     inside = points[(points < reference).all(axis=1)]
     return compute_hypervolume(inside, reference) if len(inside) else 0.0
@@ -31,7 +43,7 @@ def volume(points: np.ndarray, reference: np.ndarray) -> float:
 def test_picks_are_nearly_as_good_as_the_greedy_ones(seed: int, n_objectives: int) -> None:
     sampled, observed = draw(seed, 40, n_objectives), draw(seed + 100, 6, n_objectives)
     reference = np.full(n_objectives, 1.1)
-    order = list(hypervolume_order(sampled, observed, reference, np.random.default_rng(0)))
+    order = order_of(sampled, observed, reference)
     assert sorted(order) == list(range(40))
     greedy = observed
     for _ in range(8):
@@ -46,9 +58,7 @@ def test_picks_are_nearly_as_good_as_the_greedy_ones(seed: int, n_objectives: in
 def test_what_adds_nothing_comes_last() -> None:
     observed = np.array([[0.0, 1.0], [0.5, 0.5], [1.0, 0.0]])
     sampled = np.array([[0.9, 0.9], [0.2, 0.6], [2.0, -0.5], [0.5, 0.5], [0.6, 0.1]])
-    order = list(
-        hypervolume_order(sampled, observed, np.array([1.1, 1.1]), np.random.default_rng(0))
-    )
+    order = order_of(sampled, observed, np.array([1.1, 1.1]))
     # The third one is better in an objective, but beyond the reference in the other.
     assert set(order[:2]) == {1, 4}
 
@@ -57,14 +67,40 @@ def test_order_does_not_depend_on_units() -> None:
     sampled, observed = draw(3, 60, 2), draw(4, 9, 2)
     scale, shift = np.array([1e6, 1e-3]), np.array([-5.0, 40.0])
     reference = np.array([1.0, 1.05])
-    plain = hypervolume_order(sampled, observed, reference, np.random.default_rng(1))
-    scaled = hypervolume_order(
+    deviations = np.random.default_rng(5).uniform(0.0, 0.2, (60, 2))
+    scaled = order_of(
         sampled * scale + shift,
         observed * scale + shift,
         reference * scale + shift,
-        np.random.default_rng(1),
+        deviations * scale,
     )
-    assert list(plain) == list(scaled)
+    assert order_of(sampled, observed, reference, deviations) == scaled
+
+
+@pytest.mark.parametrize("certain", [(), (1,)])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_first_pick_is_expected_to_add_nearly_the_most(
+    seed: int, certain: tuple[int, ...]
+) -> None:
+    """Expectations by drawing 4,000 times."""
+    rng = np.random.default_rng(seed)
+    means, observed, reference = draw(seed, 12, 2), draw(seed + 50, 5, 2), np.array([1.1, 1.1])
+    deviations = rng.uniform(0.05, 0.4, (12, 2))
+    deviations[:, list(certain)] = 0.0
+    before = volume(observed, reference)
+    draws = rng.standard_normal((4_000, 2))
+    gains = [
+        np.mean([volume(np.vstack([observed, m + d * x]), reference) - before for x in draws])
+        for m, d in zip(means, deviations, strict=True)
+    ]
+    first = order_of(means, observed, reference, deviations)[0]
+    assert gains[first] > 0.9 * max(gains)
+
+
+def test_who_may_be_better_comes_before_who_is_surely_as_good() -> None:
+    observed = np.array([[0.0, 1.0], [0.5, 0.5], [1.0, 0.0]])
+    means, deviations = np.full((3, 2), 0.5), np.array([[0.0, 0.0], [0.3, 0.0], [0.1, 0.0]])
+    assert order_of(means, observed, np.array([1.1, 1.1]), deviations) == [1, 2, 0]
 
 
 POINTS = st.lists(st.tuples(*[st.integers(0, 4)] * 3), min_size=1, max_size=20)

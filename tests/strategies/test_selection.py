@@ -11,6 +11,7 @@ from optuna_dnas.search_space import FlatSpace
 from optuna_dnas.search_space import ModelSpec
 from optuna_dnas.search_space import NASBench101Space
 from optuna_dnas.strategies import token_keys
+from optuna_dnas.strategies._selection import elite_order
 from optuna_dnas.strategies._selection import rank_normalize
 from optuna_dnas.strategies._selection import sample_directions
 from optuna_dnas.strategies._selection import scalarize
@@ -212,3 +213,20 @@ def test_ranks_lie_between_zero_and_one(values: list[float]) -> None:
 
 def test_a_single_observation_has_the_best_rank() -> None:
     np.testing.assert_array_equal(rank_normalize(np.array([[5.0, np.inf]])), [[0.0, 0.0]])
+
+
+# -- Which are the best
+
+
+def test_elites_are_different_feasible_values_first() -> None:
+    scores = np.array([0.2, 0.1, 0.1, 0.3, 0.1, 0.0, 0.2])
+    violations = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 2.0, 1.0])
+    # 0.1, 0.2, 0.3, the repeats of 0.1, and what breaks a limit least.
+    assert elite_order(scores, violations).tolist() == [1, 0, 3, 2, 4, 6, 5]
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20, unique=True))
+def test_different_values_are_in_their_order(values: list[float]) -> None:
+    scores = np.array(values)
+    order = elite_order(scores, np.zeros(len(scores)))
+    np.testing.assert_array_equal(order, np.argsort(scores))

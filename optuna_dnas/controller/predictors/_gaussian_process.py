@@ -13,7 +13,7 @@ from optuna_dnas.controller.predictors._base import PredictorConfig
 
 @dataclass(frozen=True, kw_only=True)
 class GaussianProcessConfig(PredictorConfig):
-    """Matern 5/2 on a weighted sum of distances, and main effects, on rank-normalised targets.
+    """Matern 5/2 on a weighted sum of distances, and main effects, on targets that ranks decide.
 
     Each of the G groups of features has one weight: log w_g = log(2 / (G E[d_g])) + level +
     deviation_g, with level ~ N(0, level_deviation) and deviation_g ~ N(0, relevance_deviation);
@@ -29,6 +29,8 @@ class GaussianProcessConfig(PredictorConfig):
         main_effects: Whether the kernel is a mixture with that of a sum of functions of one
             feature each, which large spaces are learned faster by. For categories and numbers in
             [0, 1], each a group of its own. The log odds of its share are N(0, 1).
+        half_ranks: Whether ranks decide the targets of the worse half only, and the better half
+            keeps its distances.
         max_fit: Hyper-parameters are fitted to at most so many observations, the latest.
     """
 
@@ -37,11 +39,12 @@ class GaussianProcessConfig(PredictorConfig):
     noise: float = 0.05
     noise_deviation: float = 1.5
     main_effects: bool = False
+    half_ranks: bool = False
     max_iterations: int = 25
     max_fit: int = 200
 
     def __post_init__(self) -> None:
-        check_positive(self, *(vars(self).keys() - {"main_effects"}))
+        check_positive(self, *(vars(self).keys() - {"main_effects", "half_ranks"}))
 
     def fit(
         self,

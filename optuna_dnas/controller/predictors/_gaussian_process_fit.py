@@ -11,13 +11,11 @@ from scipy.linalg import cho_factor
 from scipy.linalg import cho_solve
 from scipy.linalg.lapack import dpotri
 from scipy.optimize import minimize
-from scipy.special import ndtri
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
 from optuna_dnas.controller.predictors._gaussian_process import GaussianProcessConfig
 from optuna_dnas.controller.predictors._gaussian_process_inputs import Floats
-from optuna_dnas.controller.predictors._ranks import average_ranks
 
 
 JITTER = 1e-6
@@ -38,13 +36,6 @@ class Effects(NamedTuple):
     values: FloatArray  # (N, E)
     group: IntArray  # (E,)
     typical_distance: FloatArray  # (G,)
-
-
-def normal_scores(values: FloatArray) -> FloatArray:
-    """(N,) values, infinite ones allowed -> (N,) standard normal quantiles of their ranks."""
-    scores: FloatArray = ndtri((average_ranks(values) - 0.5) / len(values))
-    deviation = scores.std()
-    return (scores - scores.mean()) / deviation if deviation > 0 else np.zeros_like(scores)
 
 
 def matern52(squared: Floats) -> Floats:

@@ -4,6 +4,7 @@ N: observed, Q: queried, F: features, G: groups, X: inputs of the kernel, E: mai
 M: values.
 """
 
+from collections.abc import Callable
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -22,10 +23,11 @@ from optuna_dnas.controller.predictors._gaussian_process_fit import JITTER
 from optuna_dnas.controller.predictors._gaussian_process_fit import Kernel
 from optuna_dnas.controller.predictors._gaussian_process_fit import matern52
 from optuna_dnas.controller.predictors._gaussian_process_fit import matern52_slope
-from optuna_dnas.controller.predictors._gaussian_process_fit import normal_scores
 from optuna_dnas.controller.predictors._gaussian_process_inputs import Embedding
 from optuna_dnas.controller.predictors._gaussian_process_inputs import SingleArray
 from optuna_dnas.controller.predictors._gaussian_process_inputs import squared_distances
+from optuna_dnas.controller.predictors._targets import half_rank_scores
+from optuna_dnas.controller.predictors._targets import normal_scores
 
 
 _MIN_VARIANCE = 1e-6  # What rounding leaves of single precision.
@@ -45,23 +47,25 @@ def fit_gaussian_process(
     effects = None
     if config.main_effects:
         effects = Effects(embedding.effects(latest), embedding.effect_group, typical_distance)
+    to_targets = half_rank_scores if config.half_ranks else normal_scores
     kernels = [
         fit_kernel(
-            config, distances, normal_scores(column[-config.max_fit :]), typical_distance, effects
+            config, distances, to_targets(column[-config.max_fit :]), typical_distance, effects
         )
         for column in values.T
     ]
-    return GaussianProcess(embedding, kernels, features, values)
+    return GaussianProcess(embedding, kernels, features, values, to_targets=to_targets)
 
 
 class GaussianProcess(Predictor):
-    """M independent processes; means and deviations are in rank-normalised units.
+    """M independent processes; means and deviations are in units of the targets.
 
     Args:
         embedding: Features to inputs.
         kernels: One for each value.
         features: (N, F) observed.
         values: (N, M) minimised.
+        to_targets: (N,) values of one column to what is regressed on.
     """
 
     def __init__(
@@ -70,16 +74,22 @@ class GaussianProcess(Predictor):
         kernels: list[Kernel],
         features: FloatArray,
         values: FloatArray,
+        *,
+        to_targets: Callable[[FloatArray], FloatArray] = normal_scores,
     ) -> None:
-        self._embedding, self._kernels = embedding, kernels
+        self._embedding, self._kernels, self._to_targets = embedding, kernels, to_targets
         self._inputs, self._effects = embedding(features), embedding.effects(features)
         self._posteriors = [
-            _posterior(kernel, *self._scaled(kernel, self._inputs, self._effects), column)
+            _posterior(
+                kernel, *self._scaled(kernel, self._inputs, self._effects), to_targets(column)
+            )
             for kernel, column in zip(kernels, values.T, strict=True)
         ]
 
     def condition(self, features: FloatArray, values: FloatArray) -> "GaussianProcess":
-        return GaussianProcess(self._embedding, self._kernels, features, values)
+        return GaussianProcess(
+            self._embedding, self._kernels, features, values, to_targets=self._to_targets
+        )
 
     def predict(self, features: FloatArray) -> tuple[FloatArray, FloatArray]:
         means, deviations = [], []
@@ -153,13 +163,13 @@ class _Posterior(NamedTuple):
 
 
 def _posterior(
-    kernel: Kernel, scaled: FloatArray, effects: FloatArray, values: FloatArray
+    kernel: Kernel, scaled: FloatArray, effects: FloatArray, targets: FloatArray
 ) -> _Posterior:
     covariance = (1.0 - kernel.share) * matern52(squared_distances(scaled, scaled))
     covariance += effects @ effects.T
     covariance[np.diag_indices_from(covariance)] += kernel.noise + JITTER
     factor = cholesky(covariance, lower=True, check_finite=False)
-    alpha = cho_solve((factor, True), normal_scores(values), check_finite=False)
+    alpha = cho_solve((factor, True), targets, check_finite=False)
     inverse, _ = dtrtri(factor, lower=1)
     return _Posterior(
         scaled, alpha, _single(scaled), _single(effects), _single(alpha), _single(inverse.T)

@@ -1,13 +1,10 @@
 import numpy as np
 import pytest
-from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from optuna_dnas.controller import GaussianProcessConfig
 from optuna_dnas.controller.predictors._gaussian_process_fit import matern52
 from optuna_dnas.controller.predictors._gaussian_process_fit import matern52_slope
 from optuna_dnas.controller.predictors._gaussian_process_fit import negative_log_likelihood
-from optuna_dnas.controller.predictors._gaussian_process_fit import normal_scores
 from optuna_dnas.controller.predictors._gaussian_process_fit import Prior
 from optuna_dnas.controller.predictors._gaussian_process_inputs import Embedding
 
@@ -31,15 +28,6 @@ def test_matern_slope_against_finite_differences() -> None:
     squared, h = np.array([0.01, 0.3, 2.0, 9.0]), 1e-6
     difference = (matern52(squared + h) - matern52(squared - h)) / (2 * h)
     np.testing.assert_allclose(matern52_slope(squared), difference, rtol=1e-6)
-
-
-def test_targets_are_normal_scores_of_ranks() -> None:
-    values = np.array([3.0, -np.inf, 7.0, np.inf, 3.0, 1e300])
-    scores = normal_scores(values)
-    expected = ndtri((rankdata(values) - 0.5) / 6)
-    np.testing.assert_allclose(scores, (expected - expected.mean()) / expected.std())
-    np.testing.assert_array_equal(normal_scores(np.full(4, 5.0)), np.zeros(4))
-    np.testing.assert_array_equal(normal_scores(np.array([5.0])), np.zeros(1))
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -3,9 +3,9 @@ import pytest
 
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
-from optuna_dnas.controller.predictors._gaussian_process_fit import normal_scores
 from optuna_dnas.controller.predictors._gaussian_process_inputs import Embedding
 from optuna_dnas.controller.predictors._gaussian_process_regression import GaussianProcess
+from optuna_dnas.controller.predictors._targets import normal_scores
 
 from .toy import draw_mixed
 from .toy import fit
