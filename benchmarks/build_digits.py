@@ -16,8 +16,6 @@ from functools import cache
 from functools import partial
 import json
 from pathlib import Path
-import platform
-import re
 import time
 from typing import Any
 
@@ -35,6 +33,7 @@ from optuna_dnas.objectives.training import network_shape
 from optuna_dnas.objectives.training import train
 from optuna_dnas.objectives.training import TrainingConfig
 from optuna_dnas.objectives.training import TrainingData
+from optuna_dnas.objectives.training._device import cpu_kind
 from optuna_dnas.search_space import ModelSpec
 from optuna_dnas.search_space import NASBench101Space
 
@@ -63,14 +62,6 @@ class Settings:
         text = json.dumps({**asdict(self), "torch": torch.__version__, "cpu": cpu_kind()})
         header: dict[str, Any] = json.loads(text)
         return header
-
-
-def cpu_kind() -> str:
-    """CPUs of one kind round alike."""
-    name, info = platform.processor(), Path("/proc/cpuinfo")
-    if info.exists():
-        name = dict(re.findall(r"(.+?)\s*: (.+)", info.read_text())).get("model name", name)
-    return f"{name} {torch.backends.cpu.get_cpu_capability()}".strip()
 
 
 def train_cell(text: str, settings: Settings, *, in_one_pass: bool = True) -> dict[str, Any]:

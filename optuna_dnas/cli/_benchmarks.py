@@ -1,9 +1,9 @@
 """What a search can be about."""
 
-from dataclasses import asdict
 from dataclasses import dataclass
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 from optuna.pruners import BasePruner
@@ -13,6 +13,7 @@ from optuna_dnas.objectives import DigitsCellObjective
 from optuna_dnas.objectives import NASBench101Objective
 from optuna_dnas.objectives import NASBench101Table
 from optuna_dnas.search_space import CostLimits
+from optuna_dnas.search_space import LIMIT_KEYS
 
 
 BENCHMARKS = ("digits", "nasbench101")
@@ -43,6 +44,8 @@ class Goal:
         max_params: The most parameters allowed.
         min_flops: The least multiply-adds allowed.
         min_params: The least parameters allowed.
+        max_latency: The most milliseconds of an inference allowed.
+        latency_batch_size: Images of an inference; `None`: the default.
     """
 
     metrics: tuple[str, ...]
@@ -50,13 +53,26 @@ class Goal:
     max_params: float | None = None
     min_flops: float | None = None
     min_params: float | None = None
+    max_latency: float | None = None
+    latency_batch_size: int | None = None
 
     @property
     def limits(self) -> CostLimits:
-        """All of them together."""
-        bounds = asdict(self)
-        del bounds["metrics"]
-        return CostLimits.by_name(**bounds)
+        """Of costs, all of them together."""
+        return CostLimits.by_name(**self._bounds())
+
+    @property
+    def about_costs(self) -> dict[str, Any]:
+        """Arguments of objectives, without those for latency."""
+        return {"metrics": self.metrics} | self._bounds()
+
+    @property
+    def needs_latency(self) -> bool:
+        """Whether something depends on it."""
+        return "latency" in self.metrics or self.max_latency is not None
+
+    def _bounds(self) -> dict[str, float | None]:
+        return {key: getattr(self, key) for key in LIMIT_KEYS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +115,7 @@ def open_benchmark(
     Raises:
         click.UsageError: The arguments contradict each other, or the table is missing.
     """
+    _check_latency(goal, train)
     if name == "digits":
         if table is not None:
             raise click.UsageError(
@@ -111,8 +128,21 @@ def open_benchmark(
     return _open_nasbench101(table or _table_of_environment(), goal)
 
 
+def _check_latency(goal: Goal, train: bool) -> None:
+    options = {
+        "--metric latency": "latency" in goal.metrics,
+        f"--max-latency {goal.max_latency}": goal.max_latency is not None,
+        f"--latency-batch-size {goal.latency_batch_size}": goal.latency_batch_size is not None,
+    }
+    given = [option for option, is_given in options.items() if is_given]
+    if given and not train:
+        raise click.UsageError(f"{given[0]} needs --train: latency is measured, no table has it.")
+    if given and not goal.needs_latency:
+        raise click.UsageError(f"{given[0]} needs --metric latency or --max-latency.")
+
+
 def _look_up_digits(goal: Goal) -> Benchmark:
-    objective = DigitsCellObjective(**asdict(goal))
+    objective = DigitsCellObjective(**goal.about_costs)
     return Benchmark(
         name="digits",
         description=(
@@ -125,10 +155,20 @@ def _look_up_digits(goal: Goal) -> Benchmark:
 
 
 def _train_digits(goal: Goal, device: str) -> Benchmark:
+    from optuna_dnas.objectives import LatencyConfig  # Imports torch.
+
+    batch_size = goal.latency_batch_size
+    options = {} if batch_size is None else {"batch_size": batch_size}
     return Benchmark(
         name="digits-trained",
         description="Training cells of at most 5 vertices on scikit-learn's digits.",
-        objective=DigitsCellObjective(**asdict(goal), train=True, device=device),
+        objective=DigitsCellObjective(
+            **goal.about_costs,
+            train=True,
+            max_latency=goal.max_latency,
+            latency_config=LatencyConfig(**options),
+            device=device,
+        ),
         # Of 20 epochs; earlier than after 5 of them accuracies say little.
         pruner=SuccessiveHalvingPruner(min_resource=5, reduction_factor=2),
         knows_costs=True,
@@ -137,7 +177,7 @@ def _train_digits(goal: Goal, device: str) -> Benchmark:
 
 def _open_nasbench101(path: Path, goal: Goal) -> Benchmark:
     objective = NASBench101Objective(
-        NASBench101Table.open(path, progress=True), **asdict(goal)
+        NASBench101Table.open(path, progress=True), **goal.about_costs
     )
     return Benchmark(
         name="nasbench101",

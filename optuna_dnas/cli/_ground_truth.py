@@ -60,9 +60,12 @@ class GroundTruth:
 
     @classmethod
     def of(cls, benchmark: Benchmark, goal: Goal) -> "GroundTruth | None":
-        """`None` if it is about costs, and the table's are not those of cells as proposed."""
+        """`None` if it is about what the table does not tell.
+
+        That is latency; and the costs of cells as proposed, where the table's are others.
+        """
         about_costs = goal.limits.is_bounded or not {*COST_NAMES}.isdisjoint(goal.metrics)
-        if about_costs and not benchmark.knows_costs:
+        if goal.needs_latency or (about_costs and not benchmark.knows_costs):
             return None
         return cls(benchmark, goal)
 

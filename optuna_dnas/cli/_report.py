@@ -15,6 +15,8 @@ from optuna_dnas.search_space import NASBench101Space
 
 
 _MAX_PARETO_ROWS = 12
+_METRICS = ("validation_accuracy", "test_accuracy", "train_accuracy", "training_time", "latency")
+_UNITS = {"training_time": " s", "latency": " ms"}
 
 
 def report(
@@ -23,7 +25,8 @@ def report(
     """The best architecture, or the Pareto front; where trials came from; where the study is."""
     trials = study.get_trials(deepcopy=False)
     space = benchmark.objective.space
-    parts = ["", _best(study, space, truth), *_limits(space), _sources(trials)]
+    parts = ["", _best(study, space, truth), *_limits(benchmark), *_latency(benchmark)]
+    parts.append(_sources(trials))
     parts.append(f"{_counts(trials)}, study {study.study_name!r} in {storage}")
     return "\n\n".join(parts).lstrip("\n")
 
@@ -42,10 +45,13 @@ def _best(study: optuna.Study, space: NASBench101Space, truth: GroundTruth | Non
 
 
 def _front(best: Sequence[FrozenTrial], names: Sequence[str], truth: GroundTruth | None) -> str:
-    lines = ["Pareto front: " + ", ".join(names)]
+    # A limit makes it worth knowing, too.
+    kept = [n for n in ("latency",) if n not in names and n in best[0].user_attrs]
+    lines = ["Pareto front: " + ", ".join([*names, *kept])]
     ordered = sorted(best, key=lambda t: t.values)
     for trial in ordered[:_MAX_PARETO_ROWS]:
-        values = "  ".join(f"{value:12.6g}" for value in trial.values)
+        numbers = [*trial.values, *(trial.user_attrs[name] for name in kept)]
+        values = "  ".join(f"{number:12.6g}" for number in numbers)
         lines.append(f"{values}  trial {trial.number}  {trial.user_attrs['architecture_hash']}")
     if len(ordered) > _MAX_PARETO_ROWS:
         lines.append(f"and {len(ordered) - _MAX_PARETO_ROWS} more")
@@ -64,7 +70,7 @@ def _architecture(
     spec = _spec(trial)
     # The study's metric comes first, then what the objective kept beside it.
     metrics = {metric: trial.values[0]}
-    for name in ("validation_accuracy", "test_accuracy", "train_accuracy", "training_time"):
+    for name in _METRICS:
         if name in trial.user_attrs:
             metrics[name] = trial.user_attrs[name]
     rows = {name: _format(name, value) for name, value in metrics.items()}
@@ -86,13 +92,27 @@ def _spec(trial: FrozenTrial) -> ModelSpec:
 def _format(name: str, value: float) -> str:
     if name.endswith("accuracy"):
         return f"{100 * value:.3f} %"
-    unit = " s" if name == "training_time" else ""
+    unit = _UNITS.get(name, "")
     return (f"{value:.3g}" if 0 < value < 100 else f"{value:,.0f}") + unit
 
 
-def _limits(space: NASBench101Space) -> list[str]:
-    limits = [f"{key} {bound:,.0f}" for key, bound in space.limits.by_key.items()]
+def _limits(benchmark: Benchmark) -> list[str]:
+    costs = benchmark.objective.space.limits.by_key
+    limits = [
+        f"{key} {bound:,.0f}" if key in costs else f"{key} {bound:g} ms"
+        for key, bound in benchmark.objective.limits.items()
+    ]
     return [f"Limits: {', '.join(limits)}"] if limits else []
+
+
+def _latency(benchmark: Benchmark) -> list[str]:
+    conditions = benchmark.objective.latency_conditions
+    if not conditions:
+        return []
+    return [
+        "Latency: milliseconds of an inference of a batch of "
+        f"{conditions['latency_batch_size']} on {conditions['latency_device']}"
+    ]
 
 
 def _sources(trials: Sequence[FrozenTrial]) -> str:
@@ -106,4 +126,8 @@ def _counts(trials: Sequence[FrozenTrial]) -> str:
     counts = Counter(t.state for t in trials)
     text = f"{counts[TrialState.COMPLETE]} architectures evaluated"
     n_pruned = counts[TrialState.PRUNED]
-    return f"{text}, {n_pruned} pruned" if n_pruned else text
+    n_slow = sum(
+        t.state == TrialState.PRUNED and t.constraints.get("max_latency", 0) > 0 for t in trials
+    )
+    text += f", {n_pruned} pruned" if n_pruned else ""
+    return f"{text}, {n_slow} of them as too slow" if n_slow else text

@@ -21,7 +21,6 @@ from optuna_dnas.cli._errors import clear_errors
 from optuna_dnas.cli._ground_truth import GroundTruth
 from optuna_dnas.cli._next import next_steps
 from optuna_dnas.cli._report import report
-from optuna_dnas.search_space import LIMIT_KEYS
 
 
 _METRICS = (
@@ -31,6 +30,7 @@ _METRICS = (
     "training_time",
     "flops",
     "params",
+    "latency",
 )
 _POSITIVE = click.FloatRange(min=0, min_open=True)
 _SEARCH_KEY = "dnas:search"
@@ -62,6 +62,17 @@ _SEARCH_KEY = "dnas:search"
 @click.option("--max-params", type=_POSITIVE, help="Limit of parameters.")
 @click.option("--min-flops", type=_POSITIVE, help="The least multiply-adds, for a band of costs.")
 @click.option("--min-params", type=_POSITIVE, help="The least parameters.")
+@click.option(
+    "--max-latency",
+    type=_POSITIVE,
+    help="Limit of the milliseconds of an inference, with --train.",
+)
+@click.option(
+    "--latency-batch-size",
+    type=click.IntRange(min=1),
+    show_default="1",
+    help="Images of an inference.",
+)
 @click.option("--storage", default="sqlite:///optuna-dnas.db", help="Where the study is kept.")
 @click.option("--study-name", show_default=", ".join(N_TRIALS), help="Its name there.")
 @click.option(
@@ -83,6 +94,8 @@ def search(
     max_params: float | None,
     min_flops: float | None,
     min_params: float | None,
+    max_latency: float | None,
+    latency_batch_size: int | None,
     storage: str,
     study_name: str | None,
     device: str,
@@ -104,6 +117,8 @@ def search(
         max_params=max_params,
         min_flops=min_flops,
         min_params=min_params,
+        max_latency=max_latency,
+        latency_batch_size=latency_batch_size,
     )
     _check_device(device)
     name = name_of(benchmark_name, table)
@@ -146,13 +161,13 @@ def _open_study(
             f"The study {name!r} optimises {', '.join(known)}, not "
             f"{', '.join(objective.metric_names)}. Choose another --study-name."
         )
-    limits = objective.space.limits.by_key
-    _check_same_search(study, {"benchmark": benchmark.name} | limits)
+    search = {"benchmark": benchmark.name} | objective.limits | objective.latency_conditions
+    _check_same_search(study, search)
     return study
 
 
 def _check_same_search(study: optuna.Study, search: dict[str, Any]) -> None:
-    """Trials of other cells, or with other limits, cannot be compared."""
+    """Trials of other cells, with other limits, or timed elsewhere cannot be compared."""
     known = study.user_attrs.get(_SEARCH_KEY)
     if known is None:
         study.set_user_attr(_SEARCH_KEY, search)
@@ -164,8 +179,12 @@ def _check_same_search(study: optuna.Study, search: dict[str, Any]) -> None:
 
 
 def _describe(search: dict[str, Any]) -> str:
-    limits = [f"{key} {search[key]:,g}" for key in LIMIT_KEYS if key in search]
-    return ", ".join([search["benchmark"], *limits])
+    others = [
+        f"{key} {value if isinstance(value, str) else format(value, ',g')}"
+        for key, value in search.items()
+        if key != "benchmark"
+    ]
+    return ", ".join([search["benchmark"], *others])
 
 
 def _optimize(study: optuna.Study, benchmark: Benchmark, n_trials: int) -> None:

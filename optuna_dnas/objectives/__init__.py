@@ -13,6 +13,7 @@ from optuna_dnas.objectives._nasbench101_table import NASBench101Table
 
 if TYPE_CHECKING:
     from optuna_dnas.objectives.training import CellTrainingObjective
+    from optuna_dnas.objectives.training import LatencyConfig
     from optuna_dnas.objectives.training import TrainingConfig
     from optuna_dnas.objectives.training import TrainingData
 
@@ -21,6 +22,7 @@ __all__ = [
     "CellTrainingObjective",
     "DigitsCellObjective",
     "DigitsTable",
+    "LatencyConfig",
     "Metrics",
     "NASBench101Objective",
     "NASBench101Table",
@@ -29,7 +31,7 @@ __all__ = [
 ]
 
 # They import torch: only who trains waits for it.
-_LAZY = frozenset({"CellTrainingObjective", "TrainingConfig", "TrainingData"})
+_LAZY = frozenset({"CellTrainingObjective", "LatencyConfig", "TrainingConfig", "TrainingData"})
 
 
 def __getattr__(name: str) -> Any:

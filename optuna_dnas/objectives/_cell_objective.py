@@ -25,6 +25,7 @@ _DIRECTIONS = {
     "training_time": StudyDirection.MINIMIZE,
     "flops": StudyDirection.MINIMIZE,
     "params": StudyDirection.MINIMIZE,
+    "latency": StudyDirection.MINIMIZE,
 }
 
 
@@ -34,7 +35,8 @@ class CellObjective(abc.ABC):
     Args:
         space: The space of the cells. Its limits are recorded as constraints.
         measured: The metrics that :meth:`_measure` gives.
-        metrics: What to optimise, of those, ``"flops"`` and ``"params"``.
+        metrics: What to optimise.
+        offered: What `metrics` may be of.
     """
 
     def __init__(
@@ -43,8 +45,9 @@ class CellObjective(abc.ABC):
         *,
         measured: Sequence[str],
         metrics: Sequence[str],
+        offered: Sequence[str] = tuple(_DIRECTIONS),
     ) -> None:
-        _check_metrics(metrics)
+        _check_metrics(metrics, offered)
         self._metrics = tuple(metrics)
         self._measured = tuple(measured)
         self.space = space
@@ -63,6 +66,16 @@ class CellObjective(abc.ABC):
     def directions(self) -> list[StudyDirection]:
         """For ``optuna.create_study``."""
         return [_DIRECTIONS[name] for name in self._metrics]
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """All of them, by the keys of their constraints."""
+        return self.space.limits.by_key
+
+    @property
+    def latency_conditions(self) -> dict[str, Any]:
+        """What must be equal for latencies to be compared; empty where none is measured."""
+        return {}
 
     def __call__(self, trial: optuna.Trial) -> float | tuple[float, ...]:
         """Ask the trial for a cell, and measure it.
@@ -94,8 +107,8 @@ class CellObjective(abc.ABC):
 
     def evaluate_constraints(self, params: Mapping[str, Any]) -> dict[str, float]:
         """By how much each limit is broken; feasible where that is not positive."""
-        cost = self.space.cost(self.space.params_to_architecture(params))
-        return self.space.limits.excesses(cost)
+        spec = self.space.params_to_architecture(params)
+        return self.space.limits.excesses(self.space.cost(spec)) | self._measured_excesses(spec)
 
     @abc.abstractmethod
     def _measure(self, spec: ModelSpec, trial: optuna.Trial | None) -> dict[str, float]:
@@ -104,6 +117,10 @@ class CellObjective(abc.ABC):
         Raises:
             OutOfDomainError: The cell cannot be measured.
         """
+
+    def _measured_excesses(self, spec: ModelSpec) -> dict[str, float]:
+        """The same of the limits that the space does not know."""
+        return {}
 
     def _describe(self, trial: BaseTrial, spec: ModelSpec, cost: Cost) -> None:
         """Before it is measured, so that a trial that ends early says which cell it was."""
@@ -119,11 +136,11 @@ class CellObjective(abc.ABC):
         return values if len(values) > 1 else values[0]
 
 
-def _check_metrics(metrics: Sequence[str]) -> None:
+def _check_metrics(metrics: Sequence[str], offered: Sequence[str]) -> None:
     if isinstance(metrics, str):
         raise ValueError(f"`metrics` must be a sequence of names, but got {metrics!r}.")
     if not metrics or len(set(metrics)) < len(metrics):
         raise ValueError(f"`metrics` must be different names, at least one, but got {metrics}.")
     for name in metrics:
-        if name not in _DIRECTIONS:
-            raise ValueError(f"`metrics` must be of {tuple(_DIRECTIONS)}, but got {name!r}.")
+        if name not in offered:
+            raise ValueError(f"`metrics` must be of {tuple(offered)}, but got {name!r}.")

@@ -1,6 +1,7 @@
 """The objective that trains small cells on digits, or knows from a table what it would give."""
 
 from collections.abc import Sequence
+from typing import Any
 from typing import TYPE_CHECKING
 
 import optuna
@@ -14,6 +15,7 @@ from optuna_dnas.search_space import NASBench101Space
 
 if TYPE_CHECKING:
     from optuna_dnas.objectives.training import CellTrainingObjective
+    from optuna_dnas.objectives.training import LatencyConfig
 
 
 _MAX_VERTICES = 5
@@ -37,13 +39,13 @@ class DigitsCellObjective(CellObjective):
 
     With ``train=True`` a cell is trained as those of the table were, all seeds in one pass. On a
     CPU of the same kind with the same PyTorch, the accuracies are the table's to the last bit.
-    Pruners are told of every epoch, and isomorphic cells are reused, as
-    :class:`CellTrainingObjective` says. That needs scikit-learn.
+    Pruners are told of every epoch, isomorphic cells are reused, and latency can be optimised or
+    limited, as :class:`CellTrainingObjective` says. That needs scikit-learn.
 
     Args:
         metrics: What to optimise: any of ``"validation_accuracy"``, ``"test_accuracy"``,
             ``"train_accuracy"``, ``"training_time"`` (seconds of one run), ``"flops"``
-            (multiply-adds), ``"params"``.
+            (multiply-adds), ``"params"``; with ``train`` also ``"latency"`` (milliseconds).
         max_flops: The most multiply-adds allowed. Every limit is recorded as a constraint of its
             name, and known to the sampler that is given the objective's ``space``.
         max_params: The most parameters allowed.
@@ -52,6 +54,9 @@ class DigitsCellObjective(CellObjective):
         repeat: Which of the runs; `None` is the mean over all of them.
         stop: ``"final"`` or ``"halfway"``.
         train: Whether to train, instead of asking the table.
+        max_latency: The most milliseconds allowed, only with ``train``. The sampler predicts which
+            cells are too slow; those are pruned.
+        latency_config: How latency is measured, only with ``train``.
         device: Where to train: ``"cpu"``, ``"mps"``, or ``"cuda"`` with mixed precision.
 
     Raises:
@@ -69,6 +74,8 @@ class DigitsCellObjective(CellObjective):
         repeat: int | None = None,
         stop: str = "final",
         train: bool = False,
+        max_latency: float | None = None,
+        latency_config: "LatencyConfig | None" = None,
         device: str = "cpu",
     ) -> None:
         self.table = DigitsTable.load()
@@ -87,13 +94,36 @@ class DigitsCellObjective(CellObjective):
         )
         # A study should not begin with what cannot work.
         self.table.query(self.table.cell(0), repeat=repeat, stop=stop)
-        for name, value, default in (("repeat", repeat, None), ("stop", stop, "final")):
-            if train and value != default:
+        if train:
+            _check_left_alone("True", repeat=(repeat, None), stop=(stop, "final"))
+        else:
+            _check_left_alone(
+                "False", max_latency=(max_latency, None), latency_config=(latency_config, None)
+            )
+            if "latency" in metrics:
                 raise ValueError(
-                    f"`{name}` must be {default!r} if `train` is True, but got {value!r}."
+                    f"`metrics` must not name 'latency' if `train` is False, but got {metrics}."
                 )
         self._repeat, self._stop = repeat, stop
-        self._training = self._build_training(device) if train else None
+        self._training = (
+            self._build_training(device, max_latency, latency_config) if train else None
+        )
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """All of them, by the keys of their constraints."""
+        measured = {} if self._training is None else self._training.limits
+        return super().limits | measured
+
+    @property
+    def latency_conditions(self) -> dict[str, Any]:
+        """What must be equal for latencies to be compared; empty where none is measured."""
+        return {} if self._training is None else self._training.latency_conditions
+
+    def _measured_excesses(self, spec: ModelSpec) -> dict[str, float]:
+        if self._training is None:
+            return {}
+        return self._training._measured_excesses(self.space.canonical(spec))
 
     def _measure(self, spec: ModelSpec, trial: optuna.Trial | None) -> dict[str, float]:
         if self._training is None:
@@ -101,7 +131,9 @@ class DigitsCellObjective(CellObjective):
         # The weights of a network are drawn in the order of its vertices.
         return self._training._measure(self.space.canonical(spec), trial)
 
-    def _build_training(self, device: str) -> "CellTrainingObjective":
+    def _build_training(
+        self, device: str, max_latency: float | None, latency_config: "LatencyConfig | None"
+    ) -> "CellTrainingObjective":
         from optuna_dnas.objectives.training import CellTrainingObjective
         from optuna_dnas.objectives.training import TrainingConfig
         from optuna_dnas.objectives.training import TrainingData
@@ -112,7 +144,18 @@ class DigitsCellObjective(CellObjective):
             metrics=self._metrics,
             # A pruner wants to hear more than the table keeps.
             config=TrainingConfig(**settings.config | {"validation_interval": 1}),
+            max_latency=max_latency,
+            latency_config=latency_config,
             seed=settings.seeds,
             device=device,
             max_vertices=_MAX_VERTICES,
         )
+
+
+def _check_left_alone(train: str, **options: tuple[Any, Any]) -> None:
+    """Raise `ValueError` unless each option has its default: value and default by name."""
+    for name, (value, default) in options.items():
+        if value != default:
+            raise ValueError(
+                f"`{name}` must be {default!r} if `train` is {train}, but got {value!r}."
+            )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import optuna
 
 from optuna_dnas.objectives._cell_objective import CellObjective
+from optuna_dnas.objectives._cell_table import METRIC_NAMES
 from optuna_dnas.objectives._nasbench101_table import NASBench101Table
 from optuna_dnas.search_space import COST_NAMES
 from optuna_dnas.search_space import CostLimits
@@ -58,6 +59,7 @@ class NASBench101Objective(CellObjective):
             NASBench101Space(limits=limits),
             measured=table.metric_names,
             metrics=metrics,
+            offered=(*METRIC_NAMES, *COST_NAMES),
         )
         for name in metrics:
             if name not in (*COST_NAMES, *table.metric_names):

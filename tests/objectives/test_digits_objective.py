@@ -10,11 +10,13 @@ from optuna.trial import TrialState
 import pytest
 import torch
 
-from benchmarks.build_digits import cpu_kind
 from optuna_dnas import DNASSampler
 from optuna_dnas.exceptions import OutOfDomainError
 from optuna_dnas.objectives import DigitsCellObjective
 from optuna_dnas.objectives import DigitsTable
+from optuna_dnas.objectives import LatencyConfig
+from optuna_dnas.objectives.training import LatencyMeter
+from optuna_dnas.objectives.training._device import cpu_kind
 from optuna_dnas.search_space import ModelSpec
 
 
@@ -117,6 +119,35 @@ def test_invalid_cell_is_pruned_with_the_reason() -> None:
         objective.evaluate(params)
 
 
+def test_latency_is_that_of_the_network_that_is_trained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A cell in its canonical vertex order; what is too slow costs no training."""
+    cells: list[ModelSpec] = []
+
+    def measure(meter: LatencyMeter, spec: ModelSpec) -> float:
+        cells.append(spec)
+        return 3.0
+
+    monkeypatch.setattr(LatencyMeter, "measure", measure)
+    objective = DigitsCellObjective(
+        train=True,
+        max_latency=2.5,
+        max_flops=10**9,
+        latency_config=LatencyConfig(batch_size=7),
+    )
+    trials = ask(objective, *map(as_written, TWINS))
+    assert cells == [objective.space.canonical(TWINS[0])] * 2
+    for trial in trials:
+        assert trial.state == TrialState.PRUNED
+        assert trial.constraints["max_latency"] == 0.5
+        assert trial.user_attrs["latency"] == 3.0
+        assert trial.user_attrs["latency_batch_size"] == 7
+        assert objective.evaluate_constraints(trial.params) == trial.constraints
+    assert objective.limits == {"max_flops": 10**9, "max_latency": 2.5}
+    assert DigitsCellObjective(max_flops=10**9).limits == {"max_flops": 10**9}
+
+
 def test_copy_answers_alike() -> None:
     objective = DigitsCellObjective(metrics=["flops", "test_accuracy"], repeat=1)
     text = pickle.dumps(objective)
@@ -153,6 +184,16 @@ def test_sampler_searches_it() -> None:
             "`stop` must be 'final' if `train` is True, but got 'halfway'",
         ),
         ({"train": True, "device": "tpu"}, "`device` must be .* but got 'tpu'"),
+        (
+            {"metrics": ["flops", "latency"]},
+            r"`metrics` must not name 'latency' if `train` is False, but got .*'latency'\]",
+        ),
+        ({"max_latency": 1.5}, "`max_latency` must be None if `train` is False, but got 1.5"),
+        (
+            {"latency_config": LatencyConfig(batch_size=2)},
+            r"`latency_config` must be None if `train` is False, but got .*batch_size=2",
+        ),
+        ({"train": True, "max_latency": 0}, "`max_latency` must be positive .* but got 0"),
     ],
 )
 def test_errors_name_argument_and_value(options: dict[str, Any], message: str) -> None:

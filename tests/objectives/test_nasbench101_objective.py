@@ -119,6 +119,7 @@ def test_cell_that_the_table_lacks_is_pruned(table: NASBench101Table) -> None:
         ({"metrics": []}, "at least one"),
         ({"metrics": "flops"}, "sequence of names, but got 'flops'"),
         ({"metrics": ["accuracy"]}, "but got 'accuracy'"),
+        ({"metrics": ["latency"]}, "`metrics` must be of .*'params'\\), but got 'latency'"),
         ({"metrics": ["flops", "flops"]}, "different names"),
         ({"max_flops": 0}, "`max_flops` must be positive, but got 0"),
         ({"max_params": -1.0}, "`max_params` must be positive, but got -1.0"),

@@ -2,11 +2,13 @@
 
 from optuna_dnas.objectives.training._config import TrainingConfig
 from optuna_dnas.objectives.training._data import TrainingData
+from optuna_dnas.objectives.training._device import InsufficientMemoryError
+from optuna_dnas.objectives.training._latency import LatencyConfig
+from optuna_dnas.objectives.training._latency import LatencyMeter
 from optuna_dnas.objectives.training._network import CellNetwork
 from optuna_dnas.objectives.training._objective import CellTrainingObjective
 from optuna_dnas.objectives.training._trainer import Accuracies
 from optuna_dnas.objectives.training._trainer import DivergedError
-from optuna_dnas.objectives.training._trainer import InsufficientMemoryError
 from optuna_dnas.objectives.training._trainer import network_shape
 from optuna_dnas.objectives.training._trainer import train
 from optuna_dnas.objectives.training._trainer import TrainingResult
@@ -18,6 +20,8 @@ __all__ = [
     "CellTrainingObjective",
     "DivergedError",
     "InsufficientMemoryError",
+    "LatencyConfig",
+    "LatencyMeter",
     "network_shape",
     "train",
     "TrainingConfig",

@@ -1,9 +1,12 @@
 """The objective that trains a cell."""
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import replace
 import hashlib
+import math
 from operator import index
+from typing import Any
 
 import numpy as np
 import optuna
@@ -13,8 +16,10 @@ from optuna_dnas._torch_scope import resolve_device
 from optuna_dnas.objectives._cell_objective import CellObjective
 from optuna_dnas.objectives.training._config import TrainingConfig
 from optuna_dnas.objectives.training._data import TrainingData
+from optuna_dnas.objectives.training._device import InsufficientMemoryError
+from optuna_dnas.objectives.training._latency import LatencyConfig
+from optuna_dnas.objectives.training._latency import LatencyMeter
 from optuna_dnas.objectives.training._trainer import DivergedError
-from optuna_dnas.objectives.training._trainer import InsufficientMemoryError
 from optuna_dnas.objectives.training._trainer import network_shape
 from optuna_dnas.objectives.training._trainer import train
 from optuna_dnas.search_space import CostLimits
@@ -24,6 +29,7 @@ from optuna_dnas.search_space import NASBench101Space
 
 _MEASURED = ("validation_accuracy", "test_accuracy", "train_accuracy", "training_time")
 _DIGEST_KEY = "training_digest"
+_LATENCY_LIMIT = "max_latency"
 
 
 class CellTrainingObjective(CellObjective):
@@ -34,6 +40,11 @@ class CellTrainingObjective(CellObjective):
     training accuracy and ``training_time`` (seconds) that are not optimised, and
     ``training_digest``, which is equal for equal data, configuration, seeds and metrics.
 
+    If latency is optimised or limited, it is measured before the training, and kept as
+    ``latency`` (milliseconds), with ``latency_batch_size`` and ``latency_device``. What is slower
+    than ``max_latency`` is pruned without being trained: the constraint is recorded, and the
+    sampler learns from it what to avoid.
+
     If the one thing to optimise is an accuracy, the trial is told the validation accuracy of every
     epoch that ``config`` validates, and pruned if the study's pruner says so. A cell that is not
     valid is pruned with the reason in ``invalid``; one whose training diverges or needs too much
@@ -43,17 +54,21 @@ class CellTrainingObjective(CellObjective):
         data: What to train on.
         metrics: What to optimise: any of ``"validation_accuracy"``, ``"test_accuracy"``,
             ``"train_accuracy"``, ``"training_time"`` (seconds), ``"flops"`` (multiply-adds),
-            ``"params"``.
+            ``"params"``, ``"latency"`` (milliseconds of an inference on ``device``).
         config: How to train.
         max_flops: The most multiply-adds allowed. Every limit is recorded as a constraint of its
             name, and known to the sampler that is given the objective's ``space``.
         max_params: The most parameters allowed.
         min_flops: The least multiply-adds allowed.
         min_params: The least parameters allowed.
+        max_latency: The most milliseconds allowed. The space cannot know them: the sampler
+            predicts which cells are too slow.
+        latency_config: How latency is measured.
         seed: Decides initial weights and order of the images. Of several seeds, trained in one
             pass, all metrics are means, also those that the pruner is told.
         device: ``"cpu"``, ``"mps"``, or ``"cuda"`` with mixed precision.
-        n_threads: CPU threads. A process must not fork once it has trained on several.
+        n_threads: CPU threads, also of the measured inference. A process must not fork once it has
+            trained on several.
         reuse: Whether a cell is trained once only: an isomorphic one that the study has completed
             with the same ``training_digest`` is answered from storage, and the trial names its
             number in ``reused_from``.
@@ -73,6 +88,8 @@ class CellTrainingObjective(CellObjective):
         max_params: float | None = None,
         min_flops: float | None = None,
         min_params: float | None = None,
+        max_latency: float | None = None,
+        latency_config: LatencyConfig | None = None,
         seed: int | Sequence[int] = 0,
         device: str = "cpu",
         n_threads: int = 1,
@@ -86,10 +103,9 @@ class CellTrainingObjective(CellObjective):
             min_flops=min_flops,
             min_params=min_params,
         )
+        shape = network_shape(data, config)
         super().__init__(
-            NASBench101Space(
-                max_vertices=max_vertices, network=network_shape(data, config), limits=limits
-            ),
+            NASBench101Space(max_vertices=max_vertices, network=shape, limits=limits),
             measured=_MEASURED,
             metrics=metrics,
         )
@@ -98,6 +114,8 @@ class CellTrainingObjective(CellObjective):
                 f"`stem_channels` must be at least {max_vertices - 2} for cells of "
                 f"{max_vertices} vertices, but got {config.stem_channels}."
             )
+        if max_latency is not None and not 0 < max_latency < math.inf:
+            raise ValueError(f"`max_latency` must be positive and finite, but got {max_latency}.")
         resolve_device(device)  # A study should not begin with what cannot work.
         self._data, self._seeds = data, _check_seeds(seed)
         # Without a pruner to tell, validation at the stops will do.
@@ -105,24 +123,69 @@ class CellTrainingObjective(CellObjective):
         self._config = config if self._is_prunable else unheard
         self._device, self._n_threads = device, n_threads
         self._reuse = reuse
-        self._digest = hashlib.sha256(
-            f"{data.digest()} {config.digest_text()} {self._seeds} {self._metrics}".encode()
-        ).hexdigest()[:16]
+        self._max_latency = max_latency
+        self._meter: LatencyMeter | None = None
+        if max_latency is not None or "latency" in metrics:
+            self._meter = LatencyMeter(
+                shape=shape,
+                config=latency_config or LatencyConfig(),
+                device=device,
+                n_threads=n_threads,
+            )
+        self._training_text = (
+            f"{data.digest()} {config.digest_text()} {self._seeds} {self._metrics}"
+        )
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """All of them, by the keys of their constraints."""
+        measured = {} if self._max_latency is None else {_LATENCY_LIMIT: self._max_latency}
+        return super().limits | measured
+
+    @property
+    def latency_conditions(self) -> dict[str, Any]:
+        """What must be equal for latencies to be compared; empty where none is measured."""
+        return {} if self._meter is None else self._meter.conditions
+
+    def _measured_excesses(self, spec: ModelSpec) -> dict[str, float]:
+        if self._meter is None or self._max_latency is None:
+            return {}
+        return {_LATENCY_LIMIT: self._meter.measure(spec) - self._max_latency}
 
     def _measure(self, spec: ModelSpec, trial: optuna.Trial | None) -> dict[str, float]:
         if trial is None:
-            return self._train(spec, None)
-        trial.set_user_attr(_DIGEST_KEY, self._digest)
+            latency = self._measure_latency(spec) if "latency" in self._metrics else {}
+            return latency | self._train(spec, None)
+        trial.set_user_attr(_DIGEST_KEY, self._digest())
         known = self._find_results(spec, trial) if self._reuse else None
         if known is not None:
+            self._keep_latency(known, trial)
             return known
         try:
-            return self._train(spec, trial)
+            latency = self._measure_latency(spec)
+            self._keep_latency(latency, trial)
+            return latency | self._train(spec, trial)
         except (DivergedError, InsufficientMemoryError) as error:
             trial.set_user_attr("failure", str(error))
             message = str(error)
         # Outside of the handler: the new error must not hold on to the old one's frames.
         raise optuna.TrialPruned(message)
+
+    def _measure_latency(self, spec: ModelSpec) -> dict[str, float]:
+        return {} if self._meter is None else {"latency": self._meter.measure(spec)}
+
+    def _keep_latency(self, results: Mapping[str, float], trial: optuna.Trial) -> None:
+        """Before the training: what is too slow is not worth it."""
+        if self._meter is None:
+            return
+        latency = results["latency"]
+        for name, value in ({"latency": latency} | self._meter.conditions).items():
+            trial.set_user_attr(name, value)
+        if self._max_latency is None:
+            return
+        trial.set_constraint(_LATENCY_LIMIT, latency - self._max_latency)
+        if latency > self._max_latency:
+            raise optuna.TrialPruned(f"{latency:.4g} ms are more than {self._max_latency:.4g}.")
 
     def _train(self, spec: ModelSpec, trial: optuna.Trial | None) -> dict[str, float]:
         def report(epoch: int, accuracies: list[float]) -> None:
@@ -154,15 +217,23 @@ class CellTrainingObjective(CellObjective):
 
     def _find_results(self, spec: ModelSpec, trial: optuna.Trial) -> dict[str, float] | None:
         """The metrics of an isomorphic cell that the study has completed."""
-        wanted = {"architecture_hash": self.space.hash(spec), _DIGEST_KEY: self._digest}
+        wanted = {"architecture_hash": self.space.hash(spec), _DIGEST_KEY: self._digest()}
+        names = _MEASURED if self._meter is None else (*_MEASURED, "latency")
         complete = trial.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         for other in complete:
             attrs = other.user_attrs
             if all(attrs.get(key) == value for key, value in wanted.items()):
                 trial.set_user_attr("reused_from", attrs.get("reused_from", other.number))
                 known = attrs | dict(zip(self._metrics, other.values, strict=True))
-                return {name: known[name] for name in _MEASURED}
+                return {name: known[name] for name in names}
         return None
+
+    def _digest(self) -> str:
+        """Of the machine that is at work, which may not be the one that the objective is from."""
+        text = self._training_text
+        if self._meter is not None:
+            text += f" {self._meter.config} {self._meter.conditions}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _check_seeds(seed: int | Sequence[int]) -> tuple[int, ...]:

@@ -4,9 +4,7 @@ R: seeds, one replica of the network each; B: batch, N: images, C: channels, K: 
 """
 
 from collections.abc import Callable
-from collections.abc import Iterator
 from collections.abc import Sequence
-from contextlib import contextmanager
 from contextlib import nullcontext
 from dataclasses import dataclass
 import time
@@ -16,10 +14,12 @@ import torch
 from torch.nn import functional as F
 
 from optuna_dnas._torch_scope import private_generator
-from optuna_dnas._torch_scope import resolve_device
-from optuna_dnas._torch_scope import torch_scope
 from optuna_dnas.objectives.training._config import TrainingConfig
 from optuna_dnas.objectives.training._data import TrainingData
+from optuna_dnas.objectives.training._device import cudnn_settings
+from optuna_dnas.objectives.training._device import memory_layout
+from optuna_dnas.objectives.training._device import mixed_dtype
+from optuna_dnas.objectives.training._device import run_on_device
 from optuna_dnas.objectives.training._network import CellNetwork
 from optuna_dnas.objectives.training._network import initialise
 from optuna_dnas.search_space import ModelSpec
@@ -30,15 +30,10 @@ EpochCallback = Callable[[int, list[float]], None]
 """Is told an epoch, counted from 1, and the R validation accuracies after it."""
 
 _EVALUATION_BATCH = 500
-_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 class DivergedError(ArithmeticError):
     """The loss of a training is no longer finite; the message names the epoch and the seed."""
-
-
-class InsufficientMemoryError(MemoryError):
-    """A training needs more memory than its device has."""
 
 
 @dataclass(frozen=True)
@@ -108,18 +103,12 @@ def train(
     """
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"`seeds` must be different integers, at least one, but got {seeds}.")
-    if n_threads < 1:
-        raise ValueError(f"`n_threads` must be positive, but got {n_threads}.")
-    target = resolve_device(device)
-    try:
-        with torch_scope(n_threads), _reproducible(target):
+
+    def run(target: torch.device) -> list[TrainingResult]:
+        with cudnn_settings(target, deterministic=True):
             return _Training(spec, data, config, seeds, target).run(on_epoch)
-    except (MemoryError, RuntimeError) as error:
-        if not _is_lack_of_memory(error):
-            raise
-        message = str(error) or type(error).__name__
-    # Outside of the handler: the new error must not hold on to the frames that hold the tensors.
-    raise InsufficientMemoryError(f"The training needs more memory than {device!r} has: {message}")
+
+    return run_on_device(run, "The training", device=device, n_threads=n_threads)
 
 
 def network_shape(data: TrainingData, config: TrainingConfig) -> NetworkShape:
@@ -163,8 +152,7 @@ class _Training:
             n_replicas=len(seeds),
             batch_norm_momentum=config.batch_norm_momentum,
         )
-        # The faster layout of convolutions on CUDA and on CPUs.
-        self._layout = torch.contiguous_format if device.type == "mps" else torch.channels_last
+        self._layout = memory_layout(device)
         initialise(network, self._generators)
         self._network = network.to(device).to(memory_format=self._layout)  # type: ignore[call-overload]
         self._parts = {
@@ -173,7 +161,7 @@ class _Training:
         }
         self._optimizer = config.build_optimizer(self._network)
         self._scaler = torch.amp.GradScaler(
-            device.type, enabled=_mixed_dtype(device) == torch.float16
+            device.type, enabled=mixed_dtype(device) == torch.float16
         )
         self._seconds = 0.0
 
@@ -247,7 +235,7 @@ class _Training:
         """(R, B, C, H, W) -> (R, B, K)."""
         wide = images.transpose(0, 1).flatten(1, 2)  # (B, R * C, H, W)
         wide = wide.contiguous(memory_format=self._layout)
-        dtype = _mixed_dtype(self._device)
+        dtype = mixed_dtype(self._device)
         with nullcontext() if dtype is None else torch.autocast(self._device.type, dtype):
             logits: torch.Tensor = self._network(wide)
         return logits
@@ -278,25 +266,3 @@ class _Training:
         for seed, loss in zip(self._seeds, losses, strict=True):
             if not abs(loss) < float("inf"):
                 raise DivergedError(f"The loss is {loss} in epoch {epoch} with seed {seed}.")
-
-
-def _mixed_dtype(device: torch.device) -> torch.dtype | None:
-    if device.type != "cuda":
-        return None
-    has_bfloat16 = torch.cuda.get_device_capability(device) >= (8, 0)
-    return torch.bfloat16 if has_bfloat16 else torch.float16
-
-
-@contextmanager
-def _reproducible(device: torch.device) -> Iterator[None]:
-    if device.type != "cuda":
-        yield
-        return
-    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
-        yield
-
-
-def _is_lack_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
-        return True
-    return any(text in str(error).lower() for text in _NO_MEMORY)
