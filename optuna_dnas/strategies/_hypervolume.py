@@ -16,9 +16,9 @@ from optuna_dnas.controller import average_ranks
 from optuna_dnas.strategies._selection import sample_directions
 
 
-_N_DIRECTIONS = 128
+_N_DIRECTIONS = 64  # for each objective beyond the first
 # Expectations of so many candidates are compared, the others come after them.
-_N_SCREENED = 256
+_N_SCREENED = 128
 _OPTIMISM = 1.0  # Deviations that count for those.
 # Each pick changes what others add. Nobody asks for more between two fits.
 _N_GREEDY = 16
@@ -45,7 +45,7 @@ def improvement_order(
     """
     low = observed.min(axis=0)
     scale = np.where(reference > low, reference - low, 1.0)
-    directions = sample_directions(_N_DIRECTIONS, len(reference), rng)
+    directions = sample_directions(_N_DIRECTIONS * (len(reference) - 1), len(reference), rng)
 
     def powers(values: FloatArray) -> FloatArray:
         return _powers((values - low) / scale, directions)
@@ -102,7 +102,7 @@ def _quadrature(
 ) -> tuple[FloatArray, FloatArray]:
     """Nodes (Q, M) and weights (Q,) of a normal distribution; 0 for what is certain."""
     n_uncertain = int(is_uncertain.sum())
-    n = 5 if n_uncertain <= 2 else 3
+    n = 5 if n_uncertain == 1 else 3
     points, point_weights = np.polynomial.hermite_e.hermegauss(n)
     combined = np.indices((n,) * n_uncertain).reshape(n_uncertain, n**n_uncertain).T
     nodes = np.zeros((len(combined), len(is_uncertain)))
@@ -169,9 +169,13 @@ def known_costs(
 
 def _powers(scaled: FloatArray, directions: FloatArray) -> FloatArray:
     """(N, M), (K, M) -> (N, K) scores to the power M, maximised; 0 beyond the reference 1."""
-    distances = np.maximum(1.0 - scaled, 0.0)
-    scores = np.full((len(scaled), len(directions)), np.inf)
-    for column, weights in zip(distances.T, directions.T, strict=True):
-        np.minimum(scores, column[:, None] / np.maximum(weights, 1e-6), out=scores)
-    powers: FloatArray = scores ** directions.shape[1]
+    # In single precision: gains are compared, and there are many.
+    distances = np.maximum(1.0 - scaled, 0.0).astype(np.float32)
+    factors = (1.0 / np.maximum(directions, 1e-6)).astype(np.float32)
+    scores = distances[:, :1] * factors[:, 0]
+    for column, factor in zip(distances.T[1:], factors.T[1:], strict=True):
+        np.minimum(scores, column[:, None] * factor, out=scores)
+    powers = scores.copy()
+    for _ in range(1, directions.shape[1]):
+        powers *= scores
     return powers

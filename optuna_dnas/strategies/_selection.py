@@ -86,9 +86,15 @@ def elite_order(scores: FloatArray, violations: FloatArray) -> IntArray:
 
 
 def sample_directions(n: int, n_objectives: int, rng: np.random.Generator) -> FloatArray:
-    """(n, M) uniform directions of the positive orthant; one objective has only one."""
+    """(n, M) uniform directions of the positive orthant; one objective has only one.
+
+    Those of two objectives are evenly spaced.
+    """
     if n_objectives == 1:
         return np.ones((1, 1))
+    if n_objectives == 2:
+        angles = (np.arange(n) + rng.random()) / n * np.pi / 2
+        return np.stack([np.cos(angles), np.sin(angles)], axis=1)
     normal = np.abs(rng.standard_normal((n, n_objectives)))
     directions: FloatArray = normal / np.linalg.norm(normal, axis=1, keepdims=True)
     return directions

@@ -8,6 +8,7 @@ N: observed, B: the better half of them, C: candidates, T: tokens, P: pairs.
 """
 
 from collections.abc import Iterable
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from optuna_dnas.strategies._state import Observations
 
 
 _N_NEAREST = 3
+_N_COMPARED = 64  # at first; twice as many each time that all are ties
 _N_STEPS = 15
 _FIRST_GUESS = 0.3
 _BOUNDS = (1e-4, 1 - 1e-4)
@@ -28,16 +30,28 @@ def postpone_ties(
     candidates: TokenArray,  # (C, T)
     observations: Observations,
     rng: np.random.Generator,
-) -> list[int]:
-    """Rows of candidates with those last that equal something observed, each as probably so."""
-    rows = np.fromiter(order, dtype=np.int64)
+) -> Iterator[int]:
+    """Rows of candidates with those last that equal something observed, each as probably so.
+
+    An ask takes the first one: what comes later is not compared before it is asked for.
+    """
     tokens = _comparable(observations.tokens)
     change = change_probabilities(tokens, observations.values[:, 0])
-    if change is not None:
-        is_tie = tie_probabilities(change, tokens, _comparable(candidates)) > rng.random()
-        rows = rows[np.argsort(is_tie[rows], kind="stable")]
-    postponed: list[int] = rows.tolist()
-    return postponed
+    if change is None:
+        yield from order
+        return
+    rows = np.fromiter(order, dtype=np.int64)
+    accepted = rng.random()
+    ties: list[int] = []
+    end, size = 0, _N_COMPARED
+    while end < len(rows):
+        compared = rows[end : end + size]
+        probabilities = tie_probabilities(change, tokens, _comparable(candidates[compared]))
+        is_tie = probabilities > accepted
+        ties += compared[is_tie].tolist()
+        yield from compared[~is_tie].tolist()
+        end, size = end + size, 2 * size
+    yield from ties
 
 
 def change_probabilities(
@@ -84,14 +98,15 @@ def _nearest_pairs(tokens: TokenArray, values: FloatArray) -> tuple[FloatArray, 
     if n_better < 2:
         return np.zeros((0, tokens.shape[1])), np.zeros(0, dtype=bool)
     better = finite[np.argsort(values[finite], kind="stable")][:n_better]
-    differs = tokens[better][:, None, :] != tokens[finite]  # (B, N, T)
-    counts = differs.sum(axis=2)
+    counts = np.zeros((n_better, len(finite)), dtype=np.int32)
+    for column in tokens.T:  # not all at once, which needs T times the memory
+        counts += column[better, None] != column[finite]
     counts[better[:, None] == finite] = tokens.shape[1] + 1
     k = min(_N_NEAREST, len(finite) - 1)
-    nearest = np.argpartition(counts, k - 1, axis=1)[:, :k]
-    pairs = differs[np.arange(n_better)[:, None], nearest].reshape(-1, tokens.shape[1])
-    is_tied = values[finite][nearest] == values[better, None]
-    return pairs.astype(np.float64), is_tied.ravel()
+    nearest = finite[np.argpartition(counts, k - 1, axis=1)[:, :k]]
+    differs = tokens[better, None] != tokens[nearest]  # (B, k, T)
+    is_tied = values[better, None] == values[nearest]
+    return differs.reshape(-1, tokens.shape[1]).astype(np.float64), is_tied.ravel()
 
 
 def _comparable(tokens: TokenArray) -> TokenArray:

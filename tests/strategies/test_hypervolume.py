@@ -94,7 +94,7 @@ def test_the_first_pick_is_expected_to_add_nearly_the_most(
         for m, d in zip(means, deviations, strict=True)
     ]
     first = order_of(means, observed, reference, deviations)[0]
-    assert gains[first] > 0.9 * max(gains)
+    assert gains[first] > 0.85 * max(gains)
 
 
 def test_who_may_be_better_comes_before_who_is_surely_as_good() -> None:
