@@ -36,6 +36,13 @@ def test_table_has_the_columns_that_are_asked_for() -> None:
     assert title == "| sampler | runs | at 1 (p)  | invalid |"
 
 
+def test_infeasible_queries_are_shown_where_there_are_any() -> None:
+    (comparison,) = load_comparisons([r | {"infeasible": r["seed"]} for r in LINES])
+    title, _, first, *_ = format_table(comparison, (1,)).splitlines()
+    assert title.split(" | ")[5].strip() == "infeasible"
+    assert first.split(" | ")[5].strip() == "1.00"
+
+
 @pytest.mark.parametrize("sampler", ["DNAS", "TPE"])
 def test_no_p_of_a_sampler_alone(sampler: str) -> None:
     (comparison,) = load_comparisons([r for r in LINES if r["sampler"] == sampler])

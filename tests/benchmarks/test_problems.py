@@ -16,6 +16,7 @@ from benchmarks.flat_problems import Mixed
 from benchmarks.flat_problems import Regression
 from benchmarks.flat_problems import Sparse24
 from benchmarks.problems import PROBLEMS
+from optuna_dnas import DNASSampler
 from optuna_dnas.objectives import DigitsTable
 from optuna_dnas.objectives import NASBench101Table
 from optuna_dnas.search_space import NASBench101Space
@@ -138,3 +139,28 @@ def test_budgets_limit_the_space_in_which_samplers_search(
     table = NASBench101Table.open(path)
     expected = [space.cost(space.canonical(table.cell(k))).flops for k in range(len(table))]
     np.testing.assert_array_equal(canonical_flops(table), expected)
+
+
+def test_budgets_that_only_a_query_tells() -> None:
+    table = DigitsTable.load()
+    flops, accuracies = table.mean("flops"), table.mean("validation_accuracy")
+    problem = PROBLEMS["digits-flat-flops"]()
+    assert problem.space is None
+    assert problem.optimum == accuracies[flops <= np.quantile(flops, 0.5, method="lower")].max()
+    study = optuna.create_study(
+        direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0)
+    )
+    study.optimize(problem, n_trials=100)
+    complete = study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
+    broken = [trial.constraints["c0"] > 0 for trial in complete]
+    assert 0 < sum(broken) < len(broken)
+
+    timed = PROBLEMS["digits-time"]()
+    assert timed.space is not None
+    assert not timed.space.limits.is_bounded
+    study = optuna.create_study(direction="maximize", sampler=DNASSampler(space=timed.space))
+    study.optimize(timed, n_trials=20)
+    seconds = np.median(table.mean("training_time"))
+    for trial in study.trials:
+        is_slow = trial.user_attrs["training_time"] > seconds
+        assert (trial.constraints["seconds"] > 0) == is_slow
