@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller._constraints import ConstraintPredictors
@@ -26,6 +27,17 @@ class Labelled(NamedTuple):
     values: FloatArray  # (N, M), minimised
     costs: FloatArray | None  # (N, K); `None` where the space knows no cost
     constraints: FloatArray | None = None  # (N, C), NaN where unknown; `None`: there are none
+
+    @property
+    def is_measured(self) -> BoolArray:
+        """(N,) where values tell something about the architecture.
+
+        What broke a constraint and was given up for it has none: only that is known to be bad.
+        """
+        if self.constraints is None:
+            return np.ones(len(self.values), dtype=bool)
+        was_given_up = np.isposinf(self.values).all(axis=1) & (self.constraints > 0).any(axis=1)
+        return ~was_given_up if not was_given_up.all() else np.ones_like(was_given_up)
 
 
 @dataclass(frozen=True)
@@ -52,7 +64,8 @@ class FittedController:
     def condition(self, data: Labelled) -> "FittedController":
         """Take in data that came after the fit, where the predictors can."""
         features = self.features(data.tokens)
-        objectives = self.objectives.condition(features, data.values)
+        rows = data.is_measured
+        objectives = self.objectives.condition(features[rows], data.values[rows])
         constraints = self.constraints
         if constraints is not None and data.constraints is not None:
             constraints = constraints.condition(features, data.constraints)
@@ -123,7 +136,8 @@ class FrozenController(Controller):
         start: FittedController | None = None,
     ) -> FittedController:
         features = self._features(observed.tokens)
-        objectives = self._fit_predictor(features, observed.values, rng)
+        rows = observed.is_measured
+        objectives = self._fit_predictor(features[rows], observed.values[rows], rng)
         costs = None
         if self._with_costs and observed.costs is not None:
             costs = self._fit_predictor(features, observed.costs, rng)

@@ -60,6 +60,31 @@ def _fit(tokens: FloatArray, constraints: FloatArray) -> FittedController:
     return controller.fit(labelled, rng=np.random.default_rng(0))
 
 
+def test_what_was_given_up_for_a_constraint_does_not_look_bad_otherwise() -> None:
+    """The fit is that without it; what failed, or has a value, counts."""
+    tokens = FLAT.sample_tokens(30, np.random.default_rng(1))
+    values = tokens[:, :1].copy()
+    constraints = np.full((30, 1), -1.0)
+    values[20:] = np.inf
+    constraints[20:] = 1.0
+    labelled = Labelled(tokens, values, None, constraints)
+    np.testing.assert_array_equal(labelled.is_measured, np.arange(30) < 20)
+    controller = FrozenController(FEATURES, GaussianProcessConfig())
+    measured = Labelled(tokens[:20], values[:20], None)
+    features = FEATURES(tokens)
+    expected, fitted = (
+        controller.fit(data, rng=np.random.default_rng(0)) for data in (measured, labelled)
+    )
+    for model in (fitted, fitted.condition(labelled)):
+        np.testing.assert_allclose(
+            model.objectives.mean(features), expected.objectives.mean(features), atol=1e-6
+        )
+
+    assert Labelled(tokens, values, None, -constraints).is_measured[20:].all()
+    assert Labelled(tokens, values, None).is_measured.all()
+    assert Labelled(tokens[20:], values[20:], None, constraints[20:]).is_measured.all()
+
+
 def _violations(constraints: FloatArray, n: int = 40, noise: float = 0.0) -> FloatArray:
     """Of the points that were observed, whose first coordinates ascend."""
     tokens = FLAT.sample_tokens(n, np.random.default_rng(0))
