@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 
 FloatArray = npt.NDArray[np.float64]
+SingleArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 TokenArray = npt.NDArray[Any]

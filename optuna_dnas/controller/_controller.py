@@ -36,8 +36,10 @@ class Labelled(NamedTuple):
         """
         if self.constraints is None:
             return np.ones(len(self.values), dtype=bool)
-        was_given_up = np.isposinf(self.values).all(axis=1) & (self.constraints > 0).any(axis=1)
-        return ~was_given_up if not was_given_up.all() else np.ones_like(was_given_up)
+        has_value: BoolArray = np.any(~np.isposinf(self.values), axis=1)
+        is_feasible: BoolArray = np.all(~(self.constraints > 0), axis=1)
+        measured = has_value | is_feasible
+        return measured if measured.any() else ~measured
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
+from optuna_dnas._typing import SingleArray
 from optuna_dnas.controller import average_ranks
 from optuna_dnas.strategies._selection import sample_directions
 
@@ -47,7 +48,7 @@ def improvement_order(
     scale = np.where(reference > low, reference - low, 1.0)
     directions = sample_directions(_N_DIRECTIONS * (len(reference) - 1), len(reference), rng)
 
-    def powers(values: FloatArray) -> FloatArray:
+    def powers(values: FloatArray) -> SingleArray:
         return _powers((values - low) / scale, directions)
 
     best = powers(observed).max(axis=0)  # (K,)
@@ -72,7 +73,7 @@ class _Gains:
     """
 
     def __init__(
-        self, samples: FloatArray, weights: FloatArray, expected: FloatArray, best: FloatArray
+        self, samples: SingleArray, weights: FloatArray, expected: SingleArray, best: SingleArray
     ) -> None:
         self._samples, self._weights, self._expected = samples, weights, expected
         self._best = best
@@ -167,12 +168,12 @@ def known_costs(
     return known
 
 
-def _powers(scaled: FloatArray, directions: FloatArray) -> FloatArray:
+def _powers(scaled: FloatArray, directions: FloatArray) -> SingleArray:
     """(N, M), (K, M) -> (N, K) scores to the power M, maximised; 0 beyond the reference 1."""
     # In single precision: gains are compared, and there are many.
     distances = np.maximum(1.0 - scaled, 0.0).astype(np.float32)
     factors = (1.0 / np.maximum(directions, 1e-6)).astype(np.float32)
-    scores = distances[:, :1] * factors[:, 0]
+    scores: SingleArray = distances[:, :1] * factors[:, 0]
     for column, factor in zip(distances.T[1:], factors.T[1:], strict=True):
         np.minimum(scores, column[:, None] * factor, out=scores)
     powers = scores.copy()

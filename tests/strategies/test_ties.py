@@ -60,7 +60,8 @@ def test_probable_ties_come_last_in_their_order() -> None:
     given = np.random.default_rng(0).permutation(40)
     late = 0
     for seed in range(20):
-        order = postpone_ties(iter(given), candidates, observations, np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        order = list(postpone_ties(iter(given), candidates, observations, rng))
         assert sorted(order) == list(range(40))
         assert [k for k in order if k >= 20] == [k for k in given if k >= 20]
         late += sum(k < 20 for k in order[20:])
