@@ -3,6 +3,7 @@
 from optuna_dnas.controller._config import AutoencoderObjective
 from optuna_dnas.controller._config import CapacityObjective
 from optuna_dnas.controller._config import ControllerConfig
+from optuna_dnas.controller._config import GuidedConfig
 from optuna_dnas.controller._config import KLObjective
 from optuna_dnas.controller._config import replace_infinite
 from optuna_dnas.controller._config import SemiSupervisedConfig
@@ -37,6 +38,7 @@ __all__ = [
     "FittedController",
     "FrozenController",
     "GaussianProcessConfig",
+    "GuidedConfig",
     "IdentityLatent",
     "KLObjective",
     "Labelled",

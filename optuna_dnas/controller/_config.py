@@ -173,6 +173,52 @@ class ControllerConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GuidedConfig(ControllerConfig):
+    """A *structure-supervised* autoencoder: it is told which factors its first latents shall be.
+
+    It sees no evaluation. Two terms are added. The guide, the squared distance of a latent's mean
+    from its factor, makes latents that *know*. The control makes latents that *act*: moved to
+    another value of its factor, the code must decode to an architecture that differs in this
+    factor alone (a weak supervision by matched pairs, Shu et al. 2020). A latent that is guided,
+    but not controlled, is a read-out that the decoder ignores.
+
+    Args:
+        guided_factors: Names of factors; the first latent becomes the first one, and so on.
+        guide_weight: Of the squared error in standard deviations.
+        control_weight: Of the cross-entropy of controlled architectures.
+        control_shares: How often each factor is controlled, relative to the others.
+        control_width: Share of the distance between a factor's values in which a latent may lie
+            and still say the same value; 1 leaves no point between two of them.
+        n_partners: Architectures, the nearest, of which any may come out.
+        n_pool: Architectures to draw for finding partners: most of the space, or else what
+            comes out depends on which were drawn, and no simple rule is there to learn.
+    """
+
+    guided_factors: tuple[str, ...] = ()
+    guide_weight: float = 1.0
+    control_weight: float = 1.0
+    control_shares: tuple[float, ...] = ()
+    control_width: float = 0.96
+    n_partners: int = 24
+    n_pool: int = 1_500_000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_not_negative(self, "guide_weight", "control_weight")
+        check_share(self, "control_width")
+        check_positive(self, "n_partners", "n_pool")
+        n, n_shares = len(self.guided_factors), len(self.control_shares)
+        if not 0 < n <= self.latent_dim:
+            raise ValueError(
+                f"`guided_factors` must be 1 to {self.latent_dim} (`latent_dim`), but got {n}."
+            )
+        if n_shares != n:
+            raise ValueError(
+                f"`control_shares` must be as many as `guided_factors`, {n}, but got {n_shares}."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class SemiSupervisedConfig:
     """The paper's joint training of autoencoder and predictors (Eq. 5).
 

@@ -31,6 +31,7 @@ from optuna_dnas._typing import IntArray
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller._config import ControllerConfig
 from optuna_dnas.controller._config import positive_scale
+from optuna_dnas.controller._guidance import GuidanceData
 from optuna_dnas.controller._latent import Latent
 from optuna_dnas.controller._losses import token_logits
 from optuna_dnas.controller._modules import Autoencoder
@@ -90,9 +91,10 @@ class DisentangledLatent(Latent):
         seed: int,
         device: str = "cpu",
         n_threads: int = 1,
+        guidance: GuidanceData | None = None,
         on_progress: Progress | None = None,
     ) -> DisentangledLatent:
-        """Train on architectures without labels. See `pretrain` for the errors."""
+        """Train on architectures without labels. See `pretrain` for guidance and errors."""
         autoencoder = pretrain(
             vocabulary,
             tokens,
@@ -100,6 +102,7 @@ class DisentangledLatent(Latent):
             seed=seed,
             device=device,
             n_threads=n_threads,
+            guidance=guidance,
             on_progress=on_progress,
         )
         return cls.standardised(vocabulary, tokens, config, autoencoder, device=device)
@@ -155,11 +158,8 @@ class DisentangledLatent(Latent):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write to ``path`` (safetensors); readers see the old file or the new, never a part."""
-        arrays = {
-            **self._weights(),
-            "code_mean": self.code_mean,
-            "code_deviation": self.code_deviation,
-        }
+        arrays = self._weights() | {"code_mean": self.code_mean}
+        arrays["code_deviation"] = self.code_deviation
         metadata = {
             "format": _FORMAT_VERSION,
             "fingerprint": fingerprint(self.vocabulary, self.config),
@@ -208,16 +208,17 @@ class DisentangledLatent(Latent):
         Raises:
             ValueError: ``codes`` is not an (N, D) array of finite numbers.
         """
-        self._check_codes(codes)
-        means = codes * self.code_deviation + self.code_mean
         tokens = np.empty((len(codes), len(self.vocabulary)), dtype=np.int64)
-        with torch_scope(grad=False):
-            for rows in _chunks(len(codes)):
-                z = torch.as_tensor(means[rows], dtype=torch.float32).to(self._torch_device)
-                logits = self._autoencoder.decoder(z)
-                choices = token_logits(logits, self._feature_index, self._legal)
-                tokens[rows] = choices.argmax(dim=2).cpu().numpy()
+        for rows, logits in self._token_logits(codes):
+            tokens[rows] = logits.argmax(dim=2).cpu().numpy()
         return tokens
+
+    def log_probabilities(self, codes: FloatArray) -> FloatArray:
+        """(N, D) codes -> (N, T, C) of each choice, -inf if illegal. Raises as `decode` does."""
+        values = np.empty((len(codes), *self.vocabulary.legal.shape))
+        for rows, logits in self._token_logits(codes):
+            values[rows] = logits.log_softmax(dim=2).cpu().numpy()
+        return values
 
     def sample_prior(self, n: int, rng: np.random.Generator) -> FloatArray:
         """(n, D) codes from N(0, I) in standardised coordinates.
@@ -271,6 +272,17 @@ class DisentangledLatent(Latent):
     def _weights(self) -> dict[str, np.ndarray]:
         state = self._autoencoder.state_dict()
         return {name: tensor.cpu().numpy().copy() for name, tensor in state.items()}
+
+    def _token_logits(self, codes: FloatArray) -> Iterator[tuple[slice, torch.Tensor]]:
+        """(N, D) codes -> their rows, and logits (n, T, C), a chunk at a time."""
+        self._check_codes(codes)
+        means = codes * self.code_deviation + self.code_mean
+        for rows in _chunks(len(codes)):
+            with torch_scope(grad=False):
+                z = torch.as_tensor(means[rows], dtype=torch.float32).to(self._torch_device)
+                logits = self._autoencoder.decoder(z)
+                logits = token_logits(logits, self._feature_index, self._legal)
+            yield rows, logits
 
     def _check_codes(self, codes: FloatArray) -> None:
         if codes.ndim != 2 or codes.shape[1] != self.config.latent_dim:

@@ -30,6 +30,23 @@ def reconstruction_error(
     return -log_probabilities.gather(2, tokens[:, :, None]).sum(dim=(1, 2))
 
 
+def set_error(
+    logits: torch.Tensor,  # (B, T, C), -inf for illegal choices
+    tokens: torch.Tensor,  # (B, K, T)
+    exist: torch.Tensor,  # (B, K)
+) -> torch.Tensor:  # (B,)
+    """Minus the log-probability in nats that one of the K sequences comes out, no matter which."""
+    log_probabilities = F.log_softmax(logits, dim=2)[:, None].expand(-1, tokens.shape[1], -1, -1)
+    of_sequences = log_probabilities.gather(3, tokens[..., None]).sum(dim=(2, 3))  # (B, K)
+    return -torch.logsumexp(of_sequences.masked_fill(~exist, -torch.inf), dim=1)
+
+
+def guide_error(mean: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """(B, D) means, (B, G) targets of the first G -> () squared error per example; NaN is free."""
+    error = mean[:, : targets.shape[1]] - targets
+    return error.nan_to_num(nan=0.0).square().sum(dim=1).mean()
+
+
 def kl_divergence(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
     """(B, D) diagonal Gaussians -> (B,) KL(q || N(0, I)) in nats (Kingma & Welling, App. B)."""
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1)

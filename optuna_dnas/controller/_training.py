@@ -16,6 +16,9 @@ from optuna_dnas._torch_scope import resolve_device
 from optuna_dnas._torch_scope import torch_scope
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller._config import ControllerConfig
+from optuna_dnas.controller._config import GuidedConfig
+from optuna_dnas.controller._guidance import Guidance
+from optuna_dnas.controller._guidance import GuidanceData
 from optuna_dnas.controller._losses import reconstruction_error
 from optuna_dnas.controller._modules import Autoencoder
 from optuna_dnas.controller._modules import initialise
@@ -36,22 +39,29 @@ def pretrain(
     seed: int,
     device: str = "cpu",
     n_threads: int = 1,
+    guidance: GuidanceData | None = None,
     on_progress: Progress | None = None,
 ) -> Autoencoder:
     """Train an autoencoder of ``tokens``. On the CPU a seed gives the same bits every time.
 
+    ``guidance`` is of the same tokens, and for a `GuidedConfig`.
+
     Raises:
-        ValueError: ``tokens`` is empty or illegal, or ``device`` is not there.
+        ValueError: ``tokens`` is empty or illegal, ``device`` is not there, or ``guidance`` does
+            not go with ``config``.
         RuntimeError: Training diverged.
     """
     check_tokens(vocabulary, tokens)
     if not len(tokens):
         raise ValueError("`tokens` must not be empty.")
+    if isinstance(config, GuidedConfig) != (guidance is not None):
+        raise ValueError("`guidance` belongs to a `GuidedConfig`, and to no other config.")
     with torch_scope(n_threads), flush_denormal():
         generator = private_generator(seed)
         model = build_autoencoder(vocabulary, config, generator).to(resolve_device(device))
         data = TokenData(vocabulary, tokens, resolve_device(device))
-        _train(model, data, config, generator, on_progress)
+        guide = None if guidance is None else data.guide(guidance, config)
+        _train(model, data, config, generator, guide, on_progress)
     return model.eval()
 
 
@@ -79,6 +89,11 @@ class TokenData:
         """() nats per sequence of the architectures number ``batch`` (B,)."""
         tokens = self.tokens[batch]
         return reconstruction_error(logits, tokens, self.feature_index, self.legal).mean()
+
+    def guide(self, guidance: GuidanceData, config: ControllerConfig) -> Guidance:
+        """Guidance of these architectures, on their device."""
+        assert isinstance(config, GuidedConfig)
+        return Guidance(guidance, config, self.feature_index, self.legal)
 
 
 def check_tokens(vocabulary: Vocabulary, tokens: TokenArray) -> None:
@@ -161,6 +176,7 @@ def _train(
     data: TokenData,
     config: ControllerConfig,
     generator: torch.Generator,
+    guide: Guidance | None,
     on_progress: Progress | None,
 ) -> None:
     n_steps, device = config.n_steps, data.tokens.device
@@ -172,10 +188,13 @@ def _train(
     for step, batch in zip(range(1, n_steps + 1), batches, strict=False):
         stop_if_process_ends()
         noise = standard_normal(len(batch), config.latent_dim, generator, device)
-        logits, mean, log_variance, z = model(data.features[batch], noise)
+        made = model(data.features[batch], noise)
+        logits, mean, log_variance, z = made
         penalty = config.objective.penalty(mean, log_variance, z, step / n_steps)
         weight = min(1.0, step / max(1.0, config.warmup * n_steps))
         loss = data.reconstruction_error(logits, batch) + weight * penalty
+        if guide is not None:
+            loss = loss + guide.penalty(model.decoder, made, batch, generator, weight)
         descend(loss, model, optimizer, config.gradient_clip)
         schedule.step()
         if step % REPORT_INTERVAL == 0 or step == n_steps:

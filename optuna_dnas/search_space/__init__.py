@@ -10,6 +10,7 @@ from optuna_dnas.search_space._flat import FlatSpace
 from optuna_dnas.search_space._model_spec import ModelSpec
 from optuna_dnas.search_space._nasbench101 import NASBench101Space
 from optuna_dnas.search_space._nasbench101_cost import NetworkShape
+from optuna_dnas.search_space._picture import Picture
 from optuna_dnas.search_space._recognition import recognize
 
 
@@ -22,6 +23,7 @@ __all__ = [
     "ModelSpec",
     "NASBench101Space",
     "NetworkShape",
+    "Picture",
     "SearchSpace",
     "read_limits",
     "recognize",

@@ -19,6 +19,8 @@ from optuna_dnas._typing import TokenArray
 from optuna_dnas.encoding import Vocabulary
 from optuna_dnas.search_space._cost import Cost
 from optuna_dnas.search_space._cost import CostLimits
+from optuna_dnas.search_space._picture import draw_table
+from optuna_dnas.search_space._picture import Picture
 
 
 ArchitectureT = TypeVar("ArchitectureT")
@@ -84,6 +86,13 @@ class SearchSpace(abc.ABC, Generic[ArchitectureT]):
     @abc.abstractmethod
     def draw(self, architecture: ArchitectureT) -> str:
         """A picture of lines of text."""
+
+    def picture(self, architecture: ArchitectureT) -> Picture:
+        """A picture of boxes and arrows, equal for equivalent architectures; by default a table.
+
+        `optuna_dnas.visualization.draw_architecture` makes an SVG of it.
+        """
+        return draw_table(self.architecture_to_params(architecture))
 
     @abc.abstractmethod
     def sample(self, rng: np.random.Generator, n: int) -> list[ArchitectureT]:

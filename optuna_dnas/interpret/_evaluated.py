@@ -1,0 +1,178 @@
+"""What a study has evaluated, as arrays: where figures and reports begin.
+
+N: trials, T: tokens, M: objectives, K: costs.
+"""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+from typing import NamedTuple
+
+import numpy as np
+from optuna.study import Study
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial
+from optuna.trial import TrialState
+
+from optuna_dnas._history import ParameterUnion
+from optuna_dnas._optuna_compat import get_logger
+from optuna_dnas._optuna_compat import get_trials
+from optuna_dnas._typing import BoolArray
+from optuna_dnas._typing import FloatArray
+from optuna_dnas._typing import IntArray
+from optuna_dnas._typing import TokenArray
+from optuna_dnas.controller import ControllerConfig
+from optuna_dnas.controller import IdentityLatent
+from optuna_dnas.controller import Latent
+from optuna_dnas.controller._weights import load_or_pretrain
+from optuna_dnas.sampler import SOURCE_KEY
+from optuna_dnas.search_space import COST_NAMES
+from optuna_dnas.search_space import FlatSpace
+from optuna_dnas.search_space import recognize
+from optuna_dnas.search_space import SearchSpace
+
+
+_logger = get_logger(__name__)
+
+
+class Evaluated(NamedTuple):
+    """The completed trials of a study whose parameters make an architecture, in their order."""
+
+    space: SearchSpace[Any]
+    metric_names: tuple[str, ...]  # M
+    signs: FloatArray  # (M,) times the values: minimised
+    trials: tuple[FrozenTrial, ...]  # N
+    tokens: TokenArray  # (N, T), canonical
+    values: FloatArray  # (N, M), finite, in the study's directions
+    costs: FloatArray | None  # (N, K) as the trials tell, or else the space; `None`: unknown
+    is_feasible: BoolArray  # (N,)
+    sources: tuple[str, ...]  # N
+
+    @property
+    def numbers(self) -> IntArray:
+        """(N,) numbers of the trials."""
+        return np.array([trial.number for trial in self.trials], dtype=np.int64)
+
+    @property
+    def losses(self) -> FloatArray:
+        """(N, M) values to be minimised."""
+        return self.values * self.signs
+
+    def objective(self, target: str | None) -> int:
+        """The column of an objective, by default the first one.
+
+        Raises:
+            ValueError: There is no such objective.
+        """
+        if target is None:
+            return 0
+        if target not in self.metric_names:
+            raise ValueError(f"`target` must be one of {self.metric_names}, but got {target!r}.")
+        return self.metric_names.index(target)
+
+    def ranking(self, column: int) -> IntArray:
+        """(N,) rows, the best in one objective first; what breaks a constraint comes last."""
+        return np.lexsort((self.numbers, self.losses[:, column], ~self.is_feasible))
+
+    def latent(self, config: ControllerConfig | None = None) -> Latent:
+        """The latent space in which the sampler searches. Only a space with structure needs torch.
+
+        Args:
+            config: What the sampler's ``DNASConfig.controller`` was.
+        """
+        if isinstance(self.space, FlatSpace):
+            return IdentityLatent(self.space)
+        return load_or_pretrain(self.space, config, device="cpu")
+
+
+def evaluated(study: Study, space: SearchSpace[Any] | None = None) -> Evaluated:
+    """Read a study.
+
+    Args:
+        study: Any study.
+        space: Its architecture space; by default it is recognised as the sampler does.
+
+    Raises:
+        ValueError: No trial is completed.
+    """
+    trials = _finite(get_trials(study, states=(TrialState.COMPLETE,), use_cache=False))
+    space = space or _recognized(trials)
+    trials = [] if space is None else [t for t in trials if _covers(space, t.params)]
+    if space is not None and trials:
+        tokens, valid = _canonical(space, trials)
+        trials = [trial for trial, is_valid in zip(trials, valid, strict=True) if is_valid]
+    if space is None or not trials:
+        raise ValueError(f"The study {study.study_name!r} has no completed trial.")
+    canonical = tokens[valid]
+    return Evaluated(
+        space=space,
+        metric_names=metric_names(study),
+        signs=signs(study),
+        trials=tuple(trials),
+        tokens=canonical,
+        values=np.array([trial.values for trial in trials]),
+        costs=_costs(space, trials, canonical),
+        is_feasible=np.array([is_feasible(trial) for trial in trials]),
+        sources=tuple(source(trial) for trial in trials),
+    )
+
+
+def metric_names(study: Study) -> tuple[str, ...]:
+    """The names of the objectives; ``value``, or ``value 0`` and so on, if they have none."""
+    if study.metric_names is not None:
+        return tuple(study.metric_names)
+    n = len(study.directions)
+    return ("value",) if n == 1 else tuple(f"value {k}" for k in range(n))
+
+
+def signs(study: Study) -> FloatArray:
+    """(M,) what values are multiplied with to be minimised."""
+    return np.array([-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in study.directions])
+
+
+def source(trial: FrozenTrial) -> str:
+    """Which part of the search proposed a trial; ``independent`` if it was no `DNASSampler`."""
+    return str(trial.user_attrs.get(SOURCE_KEY, "independent"))
+
+
+def is_feasible(trial: FrozenTrial) -> bool:
+    """As Optuna sees it."""
+    return all(value <= 0 for value in trial.constraints.values())
+
+
+def _finite(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    finite = [trial for trial in trials if np.isfinite(trial.values).all()]
+    if len(finite) < len(trials):
+        _logger.warning(f"{len(trials) - len(finite)} trials with infinite values are left out.")
+    return finite
+
+
+def _recognized(trials: Sequence[FrozenTrial]) -> SearchSpace[Any] | None:
+    distributions = ParameterUnion().update(trials)
+    if not distributions:
+        return None
+    return recognize(distributions) or FlatSpace(distributions)
+
+
+def _covers(space: SearchSpace[Any], params: Mapping[str, Any]) -> bool:
+    # A structured space needs all of its parameters; a flat one may have inactive ones.
+    names = space.distributions.keys()
+    return names <= params.keys() if space.vocabulary else not names.isdisjoint(params)
+
+
+def _canonical(
+    space: SearchSpace[Any], trials: Sequence[FrozenTrial]
+) -> tuple[TokenArray, BoolArray]:
+    tokens = space.params_to_tokens([trial.params for trial in trials])
+    if space.vocabulary is None:  # What a trial had is what it was, conditions included.
+        return tokens, np.ones(len(tokens), dtype=bool)
+    return space.canonicalize(tokens)
+
+
+def _costs(
+    space: SearchSpace[Any], trials: Sequence[FrozenTrial], tokens: TokenArray
+) -> FloatArray | None:
+    """What was recorded is of the architecture as it was written, and of the network it was in."""
+    if all(name in trial.user_attrs for trial in trials for name in COST_NAMES):
+        return np.array([[trial.user_attrs[name] for name in COST_NAMES] for trial in trials])
+    return space.token_costs(tokens)

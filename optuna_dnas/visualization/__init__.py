@@ -1,0 +1,22 @@
+"""Figures of studies, and drawings of architectures.
+
+Every ``plot_*`` takes a study and returns a ``plotly.graph_objects.Figure``; plotly comes with
+``optuna-dnas[visualization]``. Drawings are SVG and need nothing.
+"""
+
+from optuna_dnas.visualization._architecture import plot_architecture
+from optuna_dnas.visualization._budget_front import plot_budget_front
+from optuna_dnas.visualization._factor_accuracy import plot_factor_accuracy
+from optuna_dnas.visualization._latent_space import plot_latent_space
+from optuna_dnas.visualization._sources import plot_sources
+from optuna_dnas.visualization._svg import draw_architecture
+
+
+__all__ = [
+    "draw_architecture",
+    "plot_architecture",
+    "plot_budget_front",
+    "plot_factor_accuracy",
+    "plot_latent_space",
+    "plot_sources",
+]

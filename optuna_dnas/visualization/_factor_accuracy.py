@@ -1,0 +1,247 @@
+"""The figure of each factor against quality (Fig. 4 of the paper).
+
+N: trials, D: latent dimensions, P: panels, K: best trials.
+"""
+
+import math
+from typing import Any
+from typing import NamedTuple
+
+import numpy as np
+from optuna.study import Study
+
+from optuna_dnas._typing import FloatArray
+from optuna_dnas._typing import IntArray
+from optuna_dnas.controller import average_ranks
+from optuna_dnas.controller import ControllerConfig
+from optuna_dnas.controller import Latent
+from optuna_dnas.interpret._evaluated import Evaluated
+from optuna_dnas.interpret._evaluated import evaluated
+from optuna_dnas.search_space import FlatSpace
+from optuna_dnas.search_space import SearchSpace
+from optuna_dnas.strategies import PromisingRegions
+from optuna_dnas.visualization._colors import GREY
+from optuna_dnas.visualization._colors import ORANGE
+from optuna_dnas.visualization._colors import SKY
+from optuna_dnas.visualization._labels import quantity
+from optuna_dnas.visualization._layout import finish
+from optuna_dnas.visualization._plotly import Figure
+from optuna_dnas.visualization._plotly import subplots
+
+
+_MAX_PANELS = 8
+_N_COLUMNS = 4
+# A region of a category is a point; shaded is so much on both sides of it.
+_CATEGORY_WIDTH = 0.35
+_MAX_LETTERS = 12
+
+
+class _Panel(NamedTuple):
+    """One dimension of the latent."""
+
+    name: str
+    codes: FloatArray  # (N,), NaN where a parameter is inactive
+    correlation: float  # Spearman's, with the values; 0 where the codes do not vary
+    regions: FloatArray  # (., 2) intervals
+    ticks: dict[float, str]  # on an axis that has no scale of its own
+
+
+class _FactorAccuracyInfo(NamedTuple):
+    metric: str
+    values: FloatArray  # (N,)
+    numbers: IntArray  # (N,)
+    best: IntArray  # (K,) rows, the best first
+    panels: tuple[_Panel, ...]  # P
+    n_dimensions: int
+
+
+def plot_factor_accuracy(
+    study: Study,
+    *,
+    target: str | None = None,
+    top_k: int = 10,
+    space: SearchSpace[Any] | None = None,
+    config: ControllerConfig | None = None,
+) -> Figure:
+    """What each factor has to do with quality, and where the search looks next.
+
+    A panel is a dimension of the latent; those 8 are shown whose rank correlation (Spearman's)
+    with the objective is strongest. Shaded are the promising regions: the intervals around the
+    codes of the best architectures, in which the strategy ``dense`` samples (Eq. 4). A space that
+    is not searched in a learned latent has its parameters for dimensions.
+
+    Args:
+        study: Any study.
+        target: The objective to look at; by default the first one.
+        top_k: How many of the best architectures span the regions.
+        space: The architecture space; by default it is recognised.
+        config: The latent, if the sampler was given another ``DNASConfig.controller``.
+
+    Raises:
+        ImportError: plotly is not installed.
+        ValueError: No trial is completed, or an argument is not what it should be; the message
+            names it.
+    """
+    return _get_factor_accuracy_plot(
+        _get_factor_accuracy_info(study, target, top_k, space, config)
+    )
+
+
+def _get_factor_accuracy_info(
+    study: Study,
+    target: str | None,
+    top_k: int,
+    space: SearchSpace[Any] | None,
+    config: ControllerConfig | None,
+) -> _FactorAccuracyInfo:
+    if top_k < 1:
+        raise ValueError(f"`top_k` must be positive, but got {top_k}.")
+    data = evaluated(study, space)
+    column = data.objective(target)
+    best = data.ranking(column)[:top_k]
+    latent = data.latent(config)
+    codes, values = latent.encode(data.tokens), data.values[:, column]
+    panels = [_panel(data, latent, codes, values, best, d) for d in range(codes.shape[1])]
+    panels.sort(key=lambda panel: -abs(panel.correlation))
+    return _FactorAccuracyInfo(
+        metric=data.metric_names[column],
+        values=values,
+        numbers=data.numbers,
+        best=best,
+        panels=tuple(panels[:_MAX_PANELS]),
+        n_dimensions=len(panels),
+    )
+
+
+def _panel(
+    data: Evaluated,
+    latent: Latent,
+    codes: FloatArray,
+    values: FloatArray,
+    best: IntArray,
+    dimension: int,
+) -> _Panel:
+    own, space = codes[:, dimension], data.space
+    is_active = ~np.isnan(own)
+    centres = codes[best[is_active[best]]][:, [dimension]]
+    regions = PromisingRegions(centres, latent.half_width[[dimension]])
+    intervals = regions.intervals(0) if len(centres) else np.empty((0, 2))
+    if latent.is_categorical[dimension]:
+        intervals = intervals + np.array([-_CATEGORY_WIDTH, _CATEGORY_WIDTH])
+    is_named = isinstance(space, FlatSpace)
+    return _Panel(
+        name=list(space.distributions)[dimension] if is_named else f"z{dimension}",
+        codes=own,
+        correlation=_spearman(own[is_active], values[is_active]),
+        regions=intervals,
+        ticks=_ticks(space, dimension) if isinstance(space, FlatSpace) else {},
+    )
+
+
+def _spearman(a: FloatArray, b: FloatArray) -> float:
+    if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return 0.0
+    return float(np.corrcoef(average_ranks(a), average_ranks(b))[0, 1])
+
+
+def _ticks(space: FlatSpace, dimension: int) -> dict[float, str]:
+    """The values of a parameter, where they stand among its codes."""
+    column = space.columns[dimension]
+    codes = column.enumerate() if column.is_categorical else np.array([0.0, 0.5, 1.0])
+    texts = [f"{v:.3g}" if isinstance(v, float) else str(v) for v in column.to_values(codes)]
+    return {
+        code: text if len(text) <= _MAX_LETTERS else f"{text[: _MAX_LETTERS - 1]}…"
+        for code, text in zip(codes.tolist(), texts, strict=True)
+    }
+
+
+def _get_factor_accuracy_plot(info: _FactorAccuracyInfo) -> Figure:
+    metric = quantity(info.metric)
+    n_columns = min(_N_COLUMNS, len(info.panels))
+    n_rows = math.ceil(len(info.panels) / n_columns)
+    figure = subplots().make_subplots(
+        rows=n_rows,
+        cols=n_columns,
+        shared_yaxes=True,
+        horizontal_spacing=0.03,
+        vertical_spacing=0.25 / n_rows,
+        subplot_titles=[
+            f"<b>{panel.name}</b>, Spearman {_signed(panel.correlation)}" for panel in info.panels
+        ],
+    )
+    figure.update_annotations(font={"size": 13})
+    for k, panel in enumerate(info.panels):
+        _add_panel(figure, info, panel, k // n_columns + 1, k % n_columns + 1)
+    figure.update_yaxes(tickformat=metric.tick_format)
+    figure.update_yaxes(title=metric.title, col=1)
+    return finish(
+        figure,
+        f"{metric.title[:1].upper()}{metric.title[1:]} by factor",
+        _summary(info),
+        height=130 + 260 * n_rows,
+        margin={"t": 112},
+        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1 + 60 / (260 * n_rows)},
+    )
+
+
+def _signed(number: float) -> str:
+    return f"{number:+.2f}".replace("-", "−")
+
+
+def _add_panel(
+    figure: Figure, info: _FactorAccuracyInfo, panel: _Panel, row: int, col: int
+) -> None:
+    is_best = np.isin(np.arange(len(info.values)), info.best)
+    for kept, name, color, size in (
+        (~is_best, "other trials", GREY, 5),
+        (is_best, f"the best {len(info.best)}", ORANGE, 8),
+    ):
+        figure.add_scatter(
+            x=panel.codes[kept],
+            y=info.values[kept],
+            mode="markers",
+            marker={"color": color, "size": size, "line": {"color": "white", "width": 0.5}},
+            customdata=info.numbers[kept],
+            hovertemplate=f"<b>trial %{{customdata}}</b><br>{_hover(panel)}%{{y}}<extra></extra>",
+            name=name,
+            legendgroup=name,
+            showlegend=row == col == 1,
+            row=row,
+            col=col,
+        )
+    # plotly draws no rectangle where there is nothing else yet.
+    for low, high in panel.regions:
+        figure.add_vrect(
+            x0=low,
+            x1=high,
+            fillcolor=SKY,
+            opacity=0.3,
+            line_width=0,
+            layer="below",
+            row=row,
+            col=col,
+        )
+    if panel.ticks:
+        figure.update_xaxes(row=row, col=col, **_axis(panel))
+
+
+def _hover(panel: _Panel) -> str:
+    # The code of a parameter is not its value.
+    return "" if panel.ticks else f"{panel.name} %{{x:.2f}}<br>"
+
+
+def _axis(panel: _Panel) -> dict[str, Any]:
+    places = list(panel.ticks)
+    ends = [*places, *panel.codes[~np.isnan(panel.codes)], *panel.regions.ravel()]
+    room = 0.08 * (max(ends) - min(ends))
+    return {
+        "tickvals": places,
+        "ticktext": list(panel.ticks.values()),
+        "range": [min(ends) - room, max(ends) + room],
+    }
+
+
+def _summary(info: _FactorAccuracyInfo) -> str:
+    n, all_of_them = len(info.panels), info.n_dimensions
+    shown = f"the {n} of {all_of_them} dimensions that tell most about it; " * (n < all_of_them)
+    return f"{shown}shaded: around the best {len(info.best)}, where the search samples densely"
