@@ -28,8 +28,10 @@ class SearchConfig:
             several objectives, of the expected hypervolume improvement.
         improvement_share: With one objective, so many rankings are by expected improvement
             instead, at random.
-        avoids_ties: With one objective, whether candidates are postponed that probably have
-            exactly the value of an evaluated one, as another way to write it has.
+        avoids_ties: Whether equal values mean that something was written in another way, as they
+            may where no canonical form is known. Candidates are then sampled around architectures
+            of different values, and with one objective those are postponed that probably have
+            exactly the value of an evaluated one.
         n_directions: Directions of several objectives whose best architectures candidates are
             sampled around.
         max_observations: Fits see at most so many, half of them the best, half the latest.

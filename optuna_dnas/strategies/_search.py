@@ -203,7 +203,12 @@ class LatentSearch:
         rng: np.random.Generator,
     ) -> SearchState:
         scores = scalarize(rank_normalize(observations.values), direction)
-        best = elite_order(scores, observations.violations)[: self._n_elite]
+        order = (
+            elite_order(scores, observations.violations)
+            if self._config.avoids_ties
+            else np.lexsort((scores, observations.violations))
+        )
+        best = order[: self._n_elite]
         elite = fitted.latent.encode(observations.tokens[best])
         inactive = np.isnan(elite)
         if inactive.any():
