@@ -21,13 +21,13 @@ def _declared_search() -> SearchConfig:
         round_size=5,
         round_growth=1 / 16,
         from_queue=True,
-        n_candidates=4_000,
+        n_candidates=3_333,
         strategies=(
             DenseRegions(share=0.45, top_k=10),
             Neighbourhood(share=0.40, top_k=16),
             WholeSpace(share=0.10),
             LatentGradient(share=0.05),
-            CostEdge(share=0.40),
+            CostEdge(share=0.40),  # on top, where there is a limit
         ),
         # Two groups, code and descriptors, may differ more than the parameters of a flat space.
         predictor=GaussianProcessConfig(relevance_deviation=1.5),

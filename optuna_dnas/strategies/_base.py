@@ -16,7 +16,8 @@ class SamplingStrategy(abc.ABC):
     """A source of candidates in latent space.
 
     Args:
-        share: Its share of all candidates, relative to the other strategies' shares.
+        share: How many candidates, as a share of ``n_candidates``. Shares that add up to more than
+            1 make more of them.
     """
 
     source: ClassVar[str]

@@ -234,11 +234,10 @@ class LatentSearch:
         n, strategies = self._config.n_pseudo_labelled, self._config.pool_strategies
         raw = self._space.sample_tokens(n, rng)
         if strategies:
-            n_codes = round(n * sum(strategy.share for strategy in strategies))
             direction = sample_directions(1, observations.values.shape[1], rng)[0]
             limits = CostLimits()
             state = self._state(self._space, fitted, observations, limits, direction, rng)
-            codes, _ = _sample_codes([state], strategies, n_codes, rng)
+            codes, _ = _sample_codes([state], strategies, n, rng)
             raw = np.concatenate([fitted.latent.decode(codes), raw])
         tokens = select_new(self._space, raw, taken=taken, fixed={}).canonical[:n]
         means = fitted.objectives.mean(fitted.features(tokens))
@@ -268,9 +267,9 @@ def _sample_codes(
     n: int,
     rng: np.random.Generator,
 ) -> tuple[FloatArray, list[str]]:
-    """About n codes (n, D), shared among states and strategies, and n names of strategies."""
+    """About n codes (n, D) if shares add up to 1, and the names of their strategies."""
     shares = np.array([strategy.share for strategy in strategies])
-    sizes = np.ceil(n / len(states) * shares / shares.sum()).astype(int).tolist()
+    sizes = np.ceil(n / len(states) * shares).astype(int).tolist()
     codes: list[FloatArray] = []
     sources: list[str] = []
     for state in states:
