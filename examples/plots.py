@@ -15,7 +15,9 @@ from optuna_dnas.visualization import draw_architecture
 from optuna_dnas.visualization import plot_architecture
 from optuna_dnas.visualization import plot_budget_front
 from optuna_dnas.visualization import plot_factor_accuracy
+from optuna_dnas.visualization import plot_factor_map
 from optuna_dnas.visualization import plot_latent_space
+from optuna_dnas.visualization import plot_latent_traversal
 from optuna_dnas.visualization import plot_sources
 
 
@@ -33,6 +35,8 @@ def main(directory: Path, n_trials: int = 60) -> None:
     for plot in (
         plot_architecture,
         plot_budget_front,
+        plot_factor_map,
+        plot_latent_traversal,
         plot_factor_accuracy,
         plot_latent_space,
         plot_sources,

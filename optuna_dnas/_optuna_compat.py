@@ -54,6 +54,16 @@ def study_key(study: Study) -> tuple[Any, ...]:
     return study._study_id, study.study_name, number
 
 
+def storage_of(study: Study) -> tuple[BaseStorage, int]:
+    """Where a study is kept, and its id there."""
+    return study._storage, study._study_id
+
+
+def trial_id(trial: FrozenTrial) -> int:
+    """The id of a trial in its storage."""
+    return trial._trial_id
+
+
 def contains(distribution: BaseDistribution, value: Any) -> bool:
     """Whether a distribution can take an (external) value."""
     try:

@@ -4,6 +4,8 @@ import click
 
 from optuna_dnas.cli._benchmark import benchmark
 from optuna_dnas.cli._convert import convert
+from optuna_dnas.cli._dashboard import dashboard
+from optuna_dnas.cli._explain import explain
 from optuna_dnas.cli._search import search
 
 
@@ -16,5 +18,7 @@ def main() -> None:
 main.add_command(search)
 main.add_command(benchmark)
 main.add_command(convert)
+main.add_command(dashboard)
+main.add_command(explain)
 
 __all__ = ["main"]

@@ -15,9 +15,12 @@ def next_steps(context: click.Context, goal: Goal, storage: str, study_name: str
     """Commands to type as they stand, with the options that the user has given."""
     steps = {
         "Go on, with the same command:": [command_line(context)],
+        "Read why the best is the best, in report.html:": [
+            shlex.join(["optuna-dnas", "explain", storage, study_name])
+        ],
         "Look at the study in a browser:": [
             "pip install optuna-dashboard",
-            shlex.join(["optuna-dashboard", storage]),
+            shlex.join(["optuna-dnas", "dashboard", storage]),
         ],
     }
     if len(goal.metrics) == 1:

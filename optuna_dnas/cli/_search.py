@@ -1,7 +1,9 @@
 """``optuna-dnas search``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from typing import TYPE_CHECKING
 import warnings
 
 import click
@@ -17,10 +19,15 @@ from optuna_dnas.cli._benchmarks import N_TRIALS
 from optuna_dnas.cli._benchmarks import name_of
 from optuna_dnas.cli._benchmarks import open_benchmark
 from optuna_dnas.cli._benchmarks import table_argument
+from optuna_dnas.cli._dashboard import artifact_directory
 from optuna_dnas.cli._errors import clear_errors
 from optuna_dnas.cli._ground_truth import GroundTruth
 from optuna_dnas.cli._next import next_steps
 from optuna_dnas.cli._report import report
+
+
+if TYPE_CHECKING:
+    from optuna_dnas.dashboard import DashboardCallback
 
 
 _METRICS = (
@@ -76,6 +83,11 @@ _SEARCH_KEY = "dnas:search"
 @click.option("--storage", default="sqlite:///optuna-dnas.db", help="Where the study is kept.")
 @click.option("--study-name", show_default=", ".join(N_TRIALS), help="Its name there.")
 @click.option(
+    "--dashboard",
+    is_flag=True,
+    help="Publish drawings, figures and notes while it runs, for `optuna-dnas dashboard`.",
+)
+@click.option(
     "--device",
     default="cpu",
     help="Where the controller runs, and the networks of --train: cpu, cuda, mps.",
@@ -98,6 +110,7 @@ def search(
     latency_batch_size: int | None,
     storage: str,
     study_name: str | None,
+    dashboard: bool,
     device: str,
 ) -> None:
     """Search for the best cell of a neural network.
@@ -125,8 +138,9 @@ def search(
     benchmark = open_benchmark(name, table, goal, train=train, device=device)
     sampler = DNASSampler(space=benchmark.objective.space, seed=seed, device=device)
     study = _open_study(benchmark, goal, sampler, storage, study_name or benchmark.name)
+    publishers = [_open_dashboard(benchmark, storage)] if dashboard else []
     click.echo(benchmark.description)
-    _optimize(study, benchmark, n_trials or N_TRIALS[benchmark.name])
+    _optimize(study, benchmark, n_trials or N_TRIALS[benchmark.name], publishers)
     click.echo(report(study, benchmark, GroundTruth.of(benchmark, goal), storage))
     click.echo(f"\n{next_steps(context, goal, storage, study.study_name)}")
 
@@ -187,7 +201,18 @@ def _describe(search: dict[str, Any]) -> str:
     return ", ".join([search["benchmark"], *others])
 
 
-def _optimize(study: optuna.Study, benchmark: Benchmark, n_trials: int) -> None:
+def _open_dashboard(benchmark: Benchmark, storage: str) -> "DashboardCallback":
+    from optuna_dnas.dashboard import DashboardCallback
+
+    return DashboardCallback(artifact_directory(storage), space=benchmark.objective.space)
+
+
+def _optimize(
+    study: optuna.Study,
+    benchmark: Benchmark,
+    n_trials: int,
+    publishers: Sequence["DashboardCallback"],
+) -> None:
     with tqdm(total=n_trials, unit="trial", desc=study.study_name) as bar:
 
         def show(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
@@ -195,10 +220,12 @@ def _optimize(study: optuna.Study, benchmark: Benchmark, n_trials: int) -> None:
             bar.update()
 
         try:
-            study.optimize(benchmark.objective, n_trials=n_trials, callbacks=[show])
+            study.optimize(benchmark.objective, n_trials=n_trials, callbacks=[show, *publishers])
         except KeyboardInterrupt:
             bar.close()
             click.echo("Interrupted. Run the command again to go on.", err=True)
+    for publisher in publishers:
+        publisher.publish(study)
 
 
 def _best_so_far(study: optuna.Study) -> str:

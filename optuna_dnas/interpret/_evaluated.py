@@ -25,6 +25,9 @@ from optuna_dnas.controller import ControllerConfig
 from optuna_dnas.controller import IdentityLatent
 from optuna_dnas.controller import Latent
 from optuna_dnas.controller._weights import load_or_pretrain
+from optuna_dnas.controller._weights import missing_weights
+from optuna_dnas.interpret._decoding import LatentWithProbabilities
+from optuna_dnas.interpret._presets import guided_nasbench101
 from optuna_dnas.sampler import SOURCE_KEY
 from optuna_dnas.search_space import COST_NAMES
 from optuna_dnas.search_space import FlatSpace
@@ -70,6 +73,13 @@ class Evaluated(NamedTuple):
             raise ValueError(f"`target` must be one of {self.metric_names}, but got {target!r}.")
         return self.metric_names.index(target)
 
+    def best_architectures(self, n: int, column: int) -> list[Any]:
+        """At most ``n`` different ones, the best in one objective first."""
+        tokens = self.tokens[self.ranking(column)]
+        _, first = np.unique(tokens, axis=0, return_index=True)
+        params = self.space.tokens_to_params(tokens[np.sort(first)[:n]])
+        return [self.space.params_to_architecture(p) for p in params]
+
     def ranking(self, column: int) -> IntArray:
         """(N,) rows, the best in one objective first; what breaks a constraint comes last."""
         return np.lexsort((self.numbers, self.losses[:, column], ~self.is_feasible))
@@ -83,6 +93,21 @@ class Evaluated(NamedTuple):
         if isinstance(self.space, FlatSpace):
             return IdentityLatent(self.space)
         return load_or_pretrain(self.space, config, device="cpu")
+
+    def explanatory_latent(self) -> LatentWithProbabilities:
+        """A latent space to explain architectures by.
+
+        The structure-supervised one (`guided_nasbench101`) where its weights ship with the
+        package, else that of the search.
+
+        Raises:
+            ValueError: The space is not declared: its latents are the parameters themselves.
+        """
+        if isinstance(self.space, FlatSpace):
+            raise ValueError("`study` has a space without a decoder: its latents are parameters.")
+        guided = guided_nasbench101()
+        is_shipped = missing_weights(self.space, guided) is None
+        return load_or_pretrain(self.space, guided if is_shipped else None, device="cpu")
 
 
 def evaluated(study: Study, space: SearchSpace[Any] | None = None) -> Evaluated:

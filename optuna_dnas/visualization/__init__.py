@@ -7,9 +7,11 @@ Every ``plot_*`` takes a study and returns a ``plotly.graph_objects.Figure``; pl
 from optuna_dnas.visualization._architecture import plot_architecture
 from optuna_dnas.visualization._budget_front import plot_budget_front
 from optuna_dnas.visualization._factor_accuracy import plot_factor_accuracy
+from optuna_dnas.visualization._factor_map import plot_factor_map
 from optuna_dnas.visualization._latent_space import plot_latent_space
 from optuna_dnas.visualization._sources import plot_sources
 from optuna_dnas.visualization._svg import draw_architecture
+from optuna_dnas.visualization._traversal import plot_latent_traversal
 
 
 __all__ = [
@@ -17,6 +19,8 @@ __all__ = [
     "plot_architecture",
     "plot_budget_front",
     "plot_factor_accuracy",
+    "plot_factor_map",
     "plot_latent_space",
+    "plot_latent_traversal",
     "plot_sources",
 ]

@@ -4,6 +4,7 @@ from typing import Any
 from typing import NamedTuple
 
 import numpy as np
+from optuna.study import Study
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.interpret import Decoding
@@ -13,6 +14,7 @@ from optuna_dnas.interpret import latent_controls
 from optuna_dnas.interpret import LatentControl
 from optuna_dnas.interpret import LatentWithProbabilities
 from optuna_dnas.interpret import ValidDecoding
+from optuna_dnas.interpret._evaluated import evaluated
 from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.visualization._layout import finish
 from optuna_dnas.visualization._plotly import Figure
@@ -22,6 +24,7 @@ from optuna_dnas.visualization._plotly import graph_objects
 # From white to Okabe & Ito's blue: more is darker, for every kind of eye.
 _SCALE = ((0.0, "#F7F9FB"), (0.5, "#7FB8D8"), (1.0, "#0072B2"))
 _ROW_HEIGHT = 26
+_N_ARCHITECTURES = 500  # Random ones: control is a share of some thousand steps.
 
 
 class _FactorMapInfo(NamedTuple):
@@ -31,34 +34,39 @@ class _FactorMapInfo(NamedTuple):
 
 
 def plot_factor_map(
-    latent: LatentWithProbabilities,
-    space: SearchSpace[Any],
-    *,
-    n_architectures: int = 2_000,
-    seed: int = 0,
+    study: Study, *, space: SearchSpace[Any] | None = None, seed: int = 0
 ) -> Figure:
     """Which concepts each latent knows, and which it controls.
 
     Colour says how much of a factor a latent knows (mutual information, as a share of the
     factor's entropy). A word says what a traversal does: "controls" where most of its steps
     change this factor and no other; "reads" where a latent knows a factor, but does not control
-    it.
+    it. It is measured on random architectures of the space.
 
     Args:
-        latent: With a decoder.
-        space: Of its architectures.
-        n_architectures: Random ones, to measure it on.
-        seed: Of these.
+        study: Of a declared space.
+        space: The architecture space; by default it is recognised.
+        seed: Of the random architectures.
 
     Raises:
         ImportError: plotly is not installed.
-        TypeError: The space has no generative factors.
+        ValueError: No trial is completed, or the space has no decoder.
     """
-    rng = np.random.default_rng(seed)
-    tokens = space.sample_tokens(n_architectures, rng)
-    return _get_factor_map_plot(
-        _get_factor_map_info(latent, space, ValidDecoding(latent, space), tokens)
-    )
+    data = evaluated(study, space)
+    latent = data.explanatory_latent()
+    tokens = data.space.sample_tokens(_N_ARCHITECTURES, np.random.default_rng(seed))
+    decoding = ValidDecoding(latent, data.space)
+    return _get_factor_map_plot(_get_factor_map_info(latent, data.space, decoding, tokens))
+
+
+def sampled_controls(
+    latent: LatentWithProbabilities, space: SearchSpace[Any], *, seed: int = 0
+) -> list[LatentControl]:
+    """What each latent knows and controls, the one that knows most first."""
+    tokens = space.sample_tokens(_N_ARCHITECTURES, np.random.default_rng(seed))
+    model = generative_factors(space)
+    codes, factors = latent.encode(tokens), model.measure(tokens)
+    return latent_controls(ValidDecoding(latent, space), model, codes, factors)
 
 
 def _get_factor_map_info(

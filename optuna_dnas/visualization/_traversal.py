@@ -8,6 +8,7 @@ from typing import Any
 from typing import NamedTuple
 
 import numpy as np
+from optuna.study import Study
 
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
@@ -18,9 +19,11 @@ from optuna_dnas.interpret import generative_factors
 from optuna_dnas.interpret import LatentWithProbabilities
 from optuna_dnas.interpret import traversal_codes
 from optuna_dnas.interpret import ValidDecoding
+from optuna_dnas.interpret._evaluated import evaluated
 from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.search_space._picture import Key
 from optuna_dnas.search_space._picture import Picture
+from optuna_dnas.visualization._factor_map import sampled_controls
 from optuna_dnas.visualization._layout import finish
 from optuna_dnas.visualization._layout import TITLE_HEIGHT
 from optuna_dnas.visualization._picture import picture_image
@@ -31,6 +34,8 @@ from optuna_dnas.visualization._plotly import graph_objects
 _WIDTH, _HEIGHT = 190, 230  # Pixels of a drawing.
 _MARGIN = 56
 _N_WORDS = 2  # Changes that are named below a drawing.
+VALUES = (-2.0, -1.0, 0.0, 1.0, 2.0)
+"""Of a latent, in standard deviations."""
 
 
 class _Cell(NamedTuple):
@@ -48,24 +53,52 @@ class _TraversalInfo(NamedTuple):
 
 
 def plot_latent_traversal(
-    latent: LatentWithProbabilities,
-    space: SearchSpace[Any],
-    architectures: Sequence[Any],
-    dimension: int,
+    study: Study,
+    dimension: int | None = None,
     *,
-    values: Sequence[float] = (-2.0, -1.0, 0.0, 1.0, 2.0),
+    n_architectures: int = 3,
+    values: Sequence[float] = VALUES,
+    target: str | None = None,
+    space: SearchSpace[Any] | None = None,
 ) -> Figure:
-    """What one latent does to different architectures, the others staying as they are.
+    """What one latent does to the best architectures, the others staying as they are (Fig. 3).
 
     Each row is an architecture, each column a value of the latent. What is new since the drawing
     on the left is highlighted, and the concepts that change are named.
 
     Args:
-        latent: With a decoder.
-        space: Of its architectures.
-        architectures: To start from.
-        dimension: Number of the latent to move.
-        values: Where it goes, in standard deviations.
+        study: Of a declared space.
+        dimension: Number of the latent to move; by default the one that controls a concept best.
+        n_architectures: How many to start from, the best of the study.
+        values: Where the latent goes, in standard deviations.
+        target: The objective by which they are the best; by default the first one.
+        space: The architecture space; by default it is recognised.
+
+    Raises:
+        ImportError: plotly is not installed.
+        ValueError: No trial is completed, the space has no decoder, or an argument is not what it
+            should be; the message names it.
+    """
+    if n_architectures < 1:
+        raise ValueError(f"`n_architectures` must be positive, but got {n_architectures}.")
+    data = evaluated(study, space)
+    latent = data.explanatory_latent()
+    if dimension is None:
+        controls = sampled_controls(latent, data.space)
+        dimension = max(controls, key=lambda control: control.control).latent
+    architectures = data.best_architectures(n_architectures, data.objective(target))
+    return traversal_figure(latent, data.space, architectures, dimension, values=values)
+
+
+def traversal_figure(
+    latent: LatentWithProbabilities,
+    space: SearchSpace[Any],
+    architectures: Sequence[Any],
+    dimension: int,
+    *,
+    values: Sequence[float] = VALUES,
+) -> Figure:
+    """The same of any latent and architectures.
 
     Raises:
         ImportError: plotly is not installed.

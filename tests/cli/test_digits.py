@@ -100,14 +100,15 @@ def test_next_commands_can_be_typed(folder: Path) -> None:
     (folder / "my studies").mkdir()
     storage = "sqlite:///my studies/it's.db"
     result = run("search", "--trials", 2, "--storage", storage, "--max-flops", "1e9")
-    go_on, install, dashboard, pareto = next_commands(result.output)
+    go_on, explain, install, dashboard, pareto = next_commands(result.output)
+    assert explain == ["optuna-dnas", "explain", storage, "digits"]
     assert install == ["pip", "install", "optuna-dashboard"]
-    assert dashboard == ["optuna-dashboard", storage]
+    assert dashboard == ["optuna-dnas", "dashboard", storage]
     assert type_in(go_on).exit_code == 0
     result = type_in(pareto)
     assert result.exit_code == 0, result.output
     assert "Pareto front: validation_accuracy, flops" in result.output
-    assert len(next_commands(result.output)) == 3
+    assert len(next_commands(result.output)) == 4
     studies = {s.study_name: s.n_trials for s in optuna.get_all_study_summaries(storage)}
     assert studies == {"digits": 4, "digits-pareto": 2}
 
@@ -117,8 +118,9 @@ def test_first_command_prints_what_the_readme_promises(folder: Path) -> None:
     commands = [" ".join(words) for words in next_commands(result.output)]
     assert commands == [
         "optuna-dnas search --trials 1",
+        "optuna-dnas explain sqlite:///optuna-dnas.db digits",
         "pip install optuna-dashboard",
-        "optuna-dashboard sqlite:///optuna-dnas.db",
+        "optuna-dnas dashboard sqlite:///optuna-dnas.db",
         "optuna-dnas search --trials 1 --metric validation_accuracy --metric flops "
         "--study-name digits-pareto",
     ]

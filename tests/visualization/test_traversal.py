@@ -8,7 +8,7 @@ from optuna_dnas.interpret import Decoding
 from optuna_dnas.search_space import ModelSpec
 from optuna_dnas.visualization._traversal import _get_traversal_info
 from optuna_dnas.visualization._traversal import _get_traversal_plot
-from optuna_dnas.visualization._traversal import plot_latent_traversal
+from optuna_dnas.visualization._traversal import traversal_figure
 
 from .oracle import chain
 from .oracle import Oracle
@@ -38,7 +38,7 @@ def captions(decoding: Decoding, n_values: int) -> list[str]:
 
 
 def test_rows_are_architectures_and_columns_are_values() -> None:
-    figure = plot_latent_traversal(Oracle(), SPACE, CELLS, 0, values=VALUES)
+    figure = traversal_figure(Oracle(), SPACE, CELLS, 0, values=VALUES)
     assert len(figure.layout.images) == len(figure.layout.annotations) == 8
     assert {(i.x, round(i.y)) for i in figure.layout.images} == {
         (s, r) for r in range(2) for s in range(4)
@@ -74,6 +74,6 @@ def test_many_changes_are_counted() -> None:
 
 def test_arguments_are_checked() -> None:
     with pytest.raises(ValueError, match="empty"):
-        plot_latent_traversal(Oracle(), SPACE, [], 0)
+        traversal_figure(Oracle(), SPACE, [], 0)
     with pytest.raises(ValueError, match="but got 3"):
-        plot_latent_traversal(Oracle(), SPACE, CELLS, 3)
+        traversal_figure(Oracle(), SPACE, CELLS, 3)

@@ -1,0 +1,159 @@
+"""The figures of a report, and how to read each of them."""
+
+from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from optuna.study import Study
+
+from optuna_dnas.explanation._factors import top_k
+from optuna_dnas.interpret import controller_of
+from optuna_dnas.interpret import Factor
+from optuna_dnas.interpret import LatentControl
+from optuna_dnas.interpret import ValidDecoding
+from optuna_dnas.interpret._evaluated import Evaluated
+from optuna_dnas.visualization import plot_budget_front
+from optuna_dnas.visualization import plot_factor_accuracy
+from optuna_dnas.visualization import plot_latent_space
+from optuna_dnas.visualization import plot_sources
+from optuna_dnas.visualization._factor_map import _get_factor_map_info
+from optuna_dnas.visualization._factor_map import _get_factor_map_plot
+from optuna_dnas.visualization._plotly import Figure
+from optuna_dnas.visualization._traversal import traversal_figure
+
+
+SOURCES_KEY = "sources"
+
+_N_ARCHITECTURES = 300  # Random ones, to measure latents on.
+_N_TRAVERSED = 3
+_MAX_TRAVERSALS = 3
+_SEED = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportFigure:
+    """A figure with its explanation.
+
+    Args:
+        key: What it is called within the report.
+        title: For the reader.
+        figure: A plotly figure.
+        reading: How to read it, in plain words.
+    """
+
+    key: str
+    title: str
+    figure: Figure
+    reading: str
+
+
+def draw_figures(study: Study, data: Evaluated, target: str) -> tuple[ReportFigure, ...]:
+    """All figures that the study has enough for.
+
+    Args:
+        study: Any study.
+        data: The same.
+        target: The objective to explain.
+
+    Raises:
+        ImportError: plotly is not installed.
+    """
+    return tuple(_figures(study, data, target))
+
+
+def _figures(study: Study, data: Evaluated, target: str) -> Iterator[ReportFigure]:
+    about: dict[str, Any] = {"target": target, "space": data.space}
+    yield ReportFigure(
+        key=SOURCES_KEY,
+        title="Who proposed what",
+        figure=plot_sources(study, **about),
+        reading=(
+            "Above: which part of the search proposed the trials, from the first on the left to "
+            "the last on the right. Below: how good these were. A star is a trial that was better "
+            "than all before it."
+        ),
+    )
+    k = top_k(data)
+    yield ReportFigure(
+        key="factors",
+        title="Quality by factor",
+        figure=plot_factor_accuracy(study, top_k=k, **about),
+        reading=_factor_reading(data, k),
+    )
+    if data.costs is not None or len(data.signs) > 1:
+        yield ReportFigure(
+            key="budget",
+            title="Quality against cost",
+            figure=plot_budget_front(study, **about),
+            reading=(
+                "Every dot is a trial. The line joins those that are worth their cost: nothing "
+                "cheaper was found to be as good. Hollow dots broke a limit; a vertical line is "
+                "a limit."
+            ),
+        )
+    yield ReportFigure(
+        key="space",
+        title="A map of what was tried",
+        figure=plot_latent_space(study, **about),
+        reading=(
+            "Every dot is a trial; its colour is its quality. What lies together is similar for "
+            "the search. Where the dots crowd, it looked closely; where there are none, nothing "
+            "is known. The axes have no meaning by themselves."
+        ),
+    )
+    if data.space.vocabulary is not None:
+        yield from _latent_figures(data, data.objective(target))
+
+
+def _factor_reading(data: Evaluated, k: int) -> str:
+    what = (
+        "a parameter"
+        if data.space.vocabulary is None
+        else "a dimension (z) of the code by which the search tells architectures apart"
+    )
+    return (
+        f"Each panel is {what}, each dot a trial; higher or lower is its quality. Orange are the "
+        f"best {min(k, len(data.trials))}; shaded is the range around them, from which the search "
+        "draws most of what it tries next. Spearman's number says how closely the two go "
+        "together: 0 is not at all, +1 or −1 is strictly."
+    )
+
+
+def _latent_figures(data: Evaluated, column: int) -> Iterator[ReportFigure]:
+    latent = data.explanatory_latent()
+    tokens = data.space.sample_tokens(_N_ARCHITECTURES, np.random.default_rng(_SEED))
+    info = _get_factor_map_info(latent, data.space, ValidDecoding(latent, data.space), tokens)
+    yield ReportFigure(
+        key="map",
+        title="What the search's own dimensions mean",
+        figure=_get_factor_map_plot(info),
+        reading=(
+            "A row is a dimension of the search's code, a column a concept of people. The darker, "
+            "the more the dimension knows of the concept. “controls”: turning this knob changes "
+            "this concept and mostly nothing else. “reads”: it knows the concept, but turning it "
+            "does not change it."
+        ),
+    )
+    architectures = data.best_architectures(_N_TRAVERSED, column)
+    for control, concept in _knobs(info.controls):
+        yield ReportFigure(
+            key=f"traversal-{control.latent}",
+            title=f"Turning one knob: {concept.name}",
+            figure=traversal_figure(latent, data.space, architectures, control.latent),
+            reading=(
+                "Each row is one of the best architectures, and what becomes of it when dimension "
+                f"{control.latent} alone is turned from low to high. In random architectures "
+                f"{control.control:.0%} of the steps that change a concept change the "
+                f"{concept.name} and nothing else. Highlighted is what is new."
+            ),
+        )
+
+
+def _knobs(controls: Sequence[LatentControl]) -> list[tuple[LatentControl, Factor]]:
+    """For some kinds of concepts the latent that controls one best, and the concept."""
+    kinds = dict.fromkeys(c.controls.kind for c in controls if c.controls is not None)
+    best = [controller_of(kind, controls) for kind in kinds]
+    knobs = [(c, c.controls) for c in best if c is not None and c.controls is not None]
+    return knobs[:_MAX_TRAVERSALS]

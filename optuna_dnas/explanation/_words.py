@@ -1,0 +1,151 @@
+"""An explanation in sentences: plain text, for any medium."""
+
+from collections.abc import Sequence
+
+from optuna_dnas.explanation._effects import Effect
+from optuna_dnas.explanation._effects import MIN_TRIALS
+from optuna_dnas.explanation._explain import Chosen
+from optuna_dnas.explanation._explain import Explanation
+from optuna_dnas.explanation._factors import FactorFinding
+from optuna_dnas.visualization._labels import quantity
+
+
+SOURCE_MEANINGS = {
+    "startup": "random, to begin with",
+    "dense": "from where the factors of the best architectures lie",
+    "local": "small changes of good architectures",
+    "prior": "from the whole space, so that nothing is overlooked",
+    "gradient": "along what the predictor believes to be better",
+    "edge": "just within a limit",
+    "enqueued": "given by the user",
+    "fallback": "random, as the model could not propose anything",
+    "independent": "by another sampler",
+}
+
+METHOD = (
+    "An effect is how much better or worse the trials with this value are than the other trials, "
+    "after the influence of the other factors has been taken out, with a 95 % interval from 200 "
+    "resamples of the trials. A factor whose interval contains 0 has “no clear effect”: it may "
+    "not matter, or it may go together with others too closely to be told apart. “Needed” is the "
+    "share of the resamples in which the others could not do without it. Trials far worse than "
+    "all others count as no more than bad. These are observations: the trials were chosen by a "
+    "search, not drawn at random, so an effect need not be a cause."
+)
+
+_UNFINISHED = {"pruned": "were pruned", "fail": "failed", "running": "are running"}
+_N_DECIDING = 3
+_PROBABLE = 0.5
+
+
+def summary(of: Explanation) -> tuple[str, ...]:
+    """What was searched, what was found, and what decides."""
+    return (_searched(of), _found(of), deciding(of))
+
+
+def deciding(of: Explanation) -> str:
+    """The largest clear effects, and if there are few of them the probable ones."""
+    named = [f for f in of.factors if f.is_clear][:_N_DECIDING]
+    unclear = [(f, f.effect) for f in of.factors if f.effect is not None and not f.is_clear]
+    hints = [
+        f"{finding.text} (needed in {share(effect.support)} of the resamples)"
+        for finding, effect in sorted(unclear, key=lambda pair: -pair[1].support)
+        if effect.support >= _PROBABLE
+    ][: _N_DECIDING - len(named)]
+    hint = f" Probably, but not clearly: {_listed(hints)}." if hints else ""
+    if named:
+        return f"What decides: {_listed([_with_effect(f, of.target) for f in named])}.{hint}"
+    if all(factor.effect is None for factor in of.factors):
+        return (
+            f"What decides cannot be told: it takes {MIN_TRIALS} evaluated trials or more that "
+            "differ."
+        )
+    return f"No single factor has a clear effect.{hint}"
+
+
+def difference(name: str, value: float) -> str:
+    """Between two values of a metric, with its sign."""
+    metric = quantity(name)
+    text = f"{value * metric.scale:+.2f}" if metric.scale != 1 else f"{value:+.3g}"
+    return "0" if not float(text) else text.replace("-", "−")
+
+
+def interval(name: str, effect: Effect) -> str:
+    """Its two ends."""
+    return f"{difference(name, effect.low)} to {difference(name, effect.high)}"
+
+
+def share(part: float) -> str:
+    """Of 1, in percent."""
+    return f"{100 * part:.0f} %"
+
+
+def unit(name: str) -> str:
+    """Of differences; with a blank before it."""
+    return " points" if quantity(name).scale != 1 else ""
+
+
+def values_of(chosen: Chosen) -> str:
+    """Objectives and costs."""
+    return ", ".join(quantity(name).text(value) for name, value in chosen.values)
+
+
+def limit(name: str, bound: float) -> str:
+    """A limit in words."""
+    side, _, metric = name.partition("_")
+    if side not in ("max", "min"):
+        return f"the constraint {name}"
+    return f"{'at most' if side == 'max' else 'at least'} {quantity(metric).number(bound)} " + (
+        quantity(metric).title
+    )
+
+
+def _searched(of: Explanation) -> str:
+    states = dict(of.states)
+    goals = [
+        f"the {'highest' if is_maximised else 'lowest'} {quantity(name).title}"
+        for name, is_maximised in zip(of.metric_names, of.is_maximised, strict=True)
+    ]
+    others = [f"{states[s]} more {word}" for s, word in _UNFINISHED.items() if states[s]]
+    text = (
+        f"The search looked among {of.space} for {_listed(goals)}, and evaluated "
+        f"{_count(of.n_architectures, 'different one')} in {_count(states['complete'], 'trial')}"
+    )
+    text += f" ({_listed(others)})" if others else ""
+    limits = _listed([limit(name, bound) for name, bound in of.limits])
+    return f"{text}, with {limits} allowed." if limits else f"{text}."
+
+
+def _found(of: Explanation) -> str:
+    best = of.chosen[0]
+    if not best.is_feasible:
+        return (
+            f"All evaluated architectures break a limit; the best of them, trial {best.number}, "
+            f"has {values_of(best)}."
+        )
+    broken = f" {_count(of.n_infeasible, 'trial')} broke a limit." if of.n_infeasible else ""
+    if len(of.metric_names) == 1:
+        return f"The best is trial {best.number}: {values_of(best)}.{broken}"
+    shown = f"{len(of.chosen)} of them" if len(of.chosen) < of.n_front else "all"
+    return (
+        f"No other architecture beats these {of.n_front} in every objective (the Pareto front; "
+        f"{shown} are drawn below, from cheap to dear). The best in {quantity(of.target).title} "
+        f"is trial {of.explained}.{broken}"
+    )
+
+
+def _with_effect(finding: FactorFinding, target: str) -> str:
+    assert finding.effect is not None
+    value = difference(target, finding.effect.value)
+    return (
+        f"{finding.text} ({value}{unit(target)}, 95 % interval {interval(target, finding.effect)})"
+    )
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+
+
+def _listed(texts: Sequence[str]) -> str:
+    if len(texts) < 2:
+        return "".join(texts)
+    return f"{', '.join(texts[:-1])} and {texts[-1]}"

@@ -1,0 +1,46 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.storages import InMemoryStorage
+from optuna.storages import JournalStorage
+from optuna.storages import RDBStorage
+from optuna.storages.journal import JournalFileBackend
+import pytest
+
+from tests.visualization.studies import cell_study
+
+
+pytest.importorskip("optuna_dashboard", reason="optuna-dashboard is not installed")
+
+STORAGES: dict[str, Callable[[Path], BaseStorage]] = {
+    "memory": lambda folder: InMemoryStorage(),
+    "sqlite": lambda folder: RDBStorage(f"sqlite:///{folder}/study.db"),
+    "journal": lambda folder: JournalStorage(JournalFileBackend(f"{folder}/journal.log")),
+}
+
+
+@pytest.fixture(params=STORAGES)
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> BaseStorage:
+    return STORAGES[request.param](tmp_path)
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> Path:
+    return tmp_path / "deep" / "artifacts"
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[optuna.Study, BaseStorage]:
+    """1,000 trials on SQLite."""
+    storage = RDBStorage(f"sqlite:///{tmp_path_factory.mktemp('large')}/study.db")
+    return copied(cell_study(1000), storage), storage
+
+
+def copied(study: optuna.Study, storage: BaseStorage) -> optuna.Study:
+    """The same study, elsewhere."""
+    copy = optuna.create_study(storage=storage, directions=study.directions)
+    copy.set_metric_names(study.metric_names or ["value"])
+    copy.add_trials(study.get_trials(deepcopy=False))
+    return copy
