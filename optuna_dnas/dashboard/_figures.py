@@ -5,6 +5,7 @@ n: points of a trace.
 
 from collections.abc import Callable
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -55,28 +56,27 @@ def publish_figures(
 def compact(figure: Figure) -> str:
     """A figure as JSON, without what is least missed; the figure is changed.
 
-    Numbers lose digits that nobody sees; traces of very many points keep every k-th one; and hover
-    texts keep their first lines, if that is still not enough.
+    Numbers lose digits that nobody sees, and traces of very many points keep every k-th one. If
+    that is still not enough, hover texts keep their first lines, and traces fewer points.
     """
-    for trace in figure.data:
-        _thin(trace)
+    _thin(figure, _MAX_POINTS)
     text = str(figure.to_json())
-    for n_lines in (3, 2, 1):
+    for shrink in _SHRINKAGES:
         if len(text) <= _MAX_CHARACTERS:
             break
-        for trace in figure.data:
-            _shorten(trace, n_lines)
+        shrink(figure)
         text = str(figure.to_json())
     return text
 
 
-def _thin(trace: Any) -> None:
-    n = 0 if trace["x"] is None else len(trace["x"])
-    rows = np.unique(np.linspace(0, n - 1, min(n, _MAX_POINTS)).astype(np.int64))
-    for name in _ARRAYS:
-        values = _get(trace, name)
-        if isinstance(values, (list, tuple, np.ndarray)) and len(values) == n > 0:
-            trace[name] = _entries(values, rows)
+def _thin(figure: Figure, n_points: int) -> None:
+    for trace in figure.data:
+        n = 0 if trace["x"] is None else len(trace["x"])
+        rows = np.unique(np.linspace(0, n - 1, min(n, n_points)).astype(np.int64))
+        for name in _ARRAYS:
+            values = _get(trace, name)
+            if isinstance(values, (list, tuple, np.ndarray)) and len(values) == n > 0:
+                trace[name] = _entries(values, rows)
 
 
 def _entries(values: Any, rows: IntArray) -> Any:
@@ -86,10 +86,11 @@ def _entries(values: Any, rows: IntArray) -> Any:
     return array[rows] if array.dtype.kind in "iu" else [values[row] for row in rows]
 
 
-def _shorten(trace: Any, n_lines: int) -> None:
-    texts = _get(trace, "text")
-    if isinstance(texts, (list, tuple)):
-        trace["text"] = ["<br>".join(text.split("<br>")[:n_lines]) for text in texts]
+def _shorten(figure: Figure, n_lines: int) -> None:
+    for trace in figure.data:
+        texts = _get(trace, "text")
+        if isinstance(texts, (list, tuple)):
+            trace["text"] = ["<br>".join(text.split("<br>")[:n_lines]) for text in texts]
 
 
 def _get(trace: Any, name: str) -> Any:
@@ -97,3 +98,9 @@ def _get(trace: Any, name: str) -> Any:
     if name not in trace:
         return None
     return trace[name]
+
+
+_SHRINKAGES: tuple[Callable[[Figure], None], ...] = (
+    *(partial(_shorten, n_lines=n) for n in (3, 2)),
+    *(partial(_thin, n_points=n) for n in (700, 500, 350, 250)),
+)

@@ -9,8 +9,6 @@ from optuna.storages import RDBStorage
 from optuna.storages.journal import JournalFileBackend
 import pytest
 
-from tests.visualization.studies import cell_study
-
 
 pytest.importorskip("optuna_dashboard", reason="optuna-dashboard is not installed")
 
@@ -29,13 +27,6 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> BaseStorage:
 @pytest.fixture
 def artifacts(tmp_path: Path) -> Path:
     return tmp_path / "deep" / "artifacts"
-
-
-@pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[optuna.Study, BaseStorage]:
-    """1,000 trials on SQLite."""
-    storage = RDBStorage(f"sqlite:///{tmp_path_factory.mktemp('large')}/study.db")
-    return copied(cell_study(1000), storage), storage
 
 
 def copied(study: optuna.Study, storage: BaseStorage) -> optuna.Study:

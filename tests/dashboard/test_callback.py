@@ -1,6 +1,7 @@
 """What the dashboard shows of a study that had the callback."""
 
 from collections import Counter
+from collections.abc import Iterator
 import json
 import logging
 from pathlib import Path
@@ -11,13 +12,14 @@ import optuna
 from optuna.artifacts import FileSystemArtifactStore
 from optuna.storages import BaseStorage
 from optuna.storages import InMemoryStorage
+from optuna.trial import create_trial
 import pytest
 
 from optuna_dnas import DNASSampler
 from optuna_dnas.dashboard import DashboardCallback
+from optuna_dnas.dashboard._format import write_note
 from optuna_dnas.objectives import DigitsCellObjective
 
-from ..trials import make_trial
 from ..visualization.studies import cell_study
 from ..visualization.studies import flat_study
 from .app import App
@@ -101,20 +103,19 @@ def test_all_architectures_of_a_pareto_front_have_notes(artifacts: Path) -> None
 def test_a_note_moves_with_the_best_and_leaves_others_alone(artifacts: Path) -> None:
     storage = InMemoryStorage()
     study = copied(flat_study(), storage)
-    callback, app = DashboardCallback(artifacts), App(storage, artifacts)
+    callback = DashboardCallback(artifacts)
     callback.publish(study)
-    assert notes_of(app.study(study)).keys() == {0}
-    trial_id = study.trials[3]._trial_id
-    optuna_dashboard = pytest.importorskip("optuna_dashboard._note")
-    optuna_dashboard.save_note_with_version(storage, study._study_id, trial_id, 1, "mine")
+    assert notes_of(App(storage, artifacts).study(study)).keys() == {0}
+    write_note(study, {}, study.trials[3], "mine")
+    first = study.trials[0]
     for value in (-1.0, -2.0):
-        best = study.trials[0]
         study.add_trial(
-            make_trial(0, params=best.params, distributions=best.distributions, value=value)
+            create_trial(params=first.params, distributions=first.distributions, value=value)
         )
         callback.publish(study)
-    assert notes_of(app.study(study)).keys() == {3, 21}
-    assert notes_of(app.study(study))[3] == "mine"
+    notes = notes_of(App(storage, artifacts).study(study))  # A new one: it caches trials.
+    assert notes.keys() == {3, 21}
+    assert notes[3] == "mine"
 
 
 def test_the_best_is_within_the_limits_and_others_say_what_they_break(artifacts: Path) -> None:
@@ -166,7 +167,7 @@ class _Broken(FileSystemArtifactStore):
 
 
 @pytest.fixture
-def warnings(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+def warnings(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     optuna.logging.enable_propagation()
     caplog.set_level(logging.WARNING)
     yield caplog
