@@ -82,6 +82,23 @@ def test_a_second_call_changes_nothing(storage: BaseStorage, artifacts: Path) ->
     assert len(list(artifacts.iterdir())) == 20
 
 
+def test_threads_publish_one_after_the_other(
+    artifacts: Path, warnings: pytest.LogCaptureFixture
+) -> None:
+    storage = InMemoryStorage()
+    study = optuna.create_study(storage=storage, sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(
+        lambda trial: trial.suggest_float("x", 0.0, 1.0),
+        n_trials=24,
+        n_jobs=4,
+        callbacks=[DashboardCallback(artifacts)],
+    )
+    page = App(storage, artifacts).study(study)
+    assert all(len(trial["artifacts"]) == 1 for trial in page["trials"])
+    assert len(figures_of(page)) == 3
+    assert "dashboard" not in warnings.text
+
+
 def test_studies_share_a_directory(artifacts: Path) -> None:
     callback, storage = DashboardCallback(artifacts), InMemoryStorage()
     studies = [copied(cell_study(n), storage) for n in (3, 4)]
