@@ -9,12 +9,11 @@ from wsgiref.simple_server import WSGIServer
 
 import click
 from optuna.artifacts import FileSystemArtifactStore
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from optuna_dnas.cli._errors import clear_errors
-from optuna_dnas.cli._explain import _open
-from optuna_dnas.cli._explain import without_secrets
+from optuna_dnas.cli._storages import file_of
+from optuna_dnas.cli._storages import open_storage
+from optuna_dnas.cli._storages import without_secrets
 
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def dashboard(storage: str, port: int, host: str, artifact_dir: Path | None) -> 
     """
     from optuna_dnas.dashboard._format import optuna_dashboard
 
-    package, opened = optuna_dashboard(), _open(storage)
+    package, opened = optuna_dashboard(), open_storage(storage)
     directory = artifact_dir or artifact_directory(storage)
     app = package.wsgi(opened, artifact_store=FileSystemArtifactStore(directory))
     with _listen(host, port, app) as server:
@@ -58,14 +57,8 @@ def dashboard(storage: str, port: int, host: str, artifact_dir: Path | None) -> 
 
 def artifact_directory(storage: str) -> Path:
     """Beside the file of a storage, or else in the working directory."""
-    if Path(storage).is_file():  # A journal.
-        return Path(storage).parent / _DIRECTORY
-    try:
-        url = make_url(storage)
-    except ArgumentError:
-        return Path(_DIRECTORY)
-    is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
-    return Path(str(url.database)).parent / _DIRECTORY if is_file else Path(_DIRECTORY)
+    file = file_of(storage)
+    return Path(_DIRECTORY) if file is None else file.parent / _DIRECTORY
 
 
 class _Server(ThreadingMixIn, WSGIServer):

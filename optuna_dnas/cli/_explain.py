@@ -6,15 +6,10 @@ import warnings
 import click
 import optuna
 from optuna.exceptions import ExperimentalWarning
-from optuna.storages import BaseStorage
-from optuna.storages import get_storage
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
-from sqlalchemy.engine import make_url
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError
 
 from optuna_dnas.cli._errors import clear_errors
+from optuna_dnas.cli._storages import open_storage
+from optuna_dnas.cli._storages import without_secrets
 
 
 @click.command()
@@ -52,18 +47,8 @@ def explain(storage: str, study_name: str, output: Path) -> None:
     click.echo(f"\nThe report is in {output}: open it in a browser.")
 
 
-def without_secrets(storage: str) -> str:
-    """A storage as one may show it: no user, password or options."""
-    try:
-        url = make_url(storage)
-    except ArgumentError:  # A file.
-        return storage
-    shown = URL.create(url.drivername, host=url.host, port=url.port, database=url.database)
-    return shown.render_as_string()
-
-
 def _load(storage: str, study_name: str) -> optuna.Study:
-    opened = _open(storage)
+    opened = open_storage(storage)
     names = sorted(study.study_name for study in opened.get_all_studies())
     if study_name not in names:
         hint = f"it has {', '.join(map(repr, names))}" if names else "it has none at all"
@@ -71,20 +56,3 @@ def _load(storage: str, study_name: str) -> optuna.Study:
             f"There is no study {study_name!r} in {without_secrets(storage)}; {hint}."
         )
     return optuna.load_study(study_name=study_name, storage=opened)
-
-
-def _open(storage: str) -> BaseStorage:
-    """Nothing is created where nothing was: a mistyped path would become an empty database."""
-    if Path(storage).is_file():
-        return JournalStorage(JournalFileBackend(storage))
-    try:
-        url = make_url(storage)
-    except ArgumentError:
-        raise ValueError(
-            f"STORAGE must be the URL of a database, such as sqlite:///optuna-dnas.db, or the "
-            f"file of a journal, but got {storage!r}."
-        ) from None
-    is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
-    if is_file and not Path(str(url.database)).is_file():
-        raise ValueError(f"There is no file {url.database}.")
-    return get_storage(storage)
