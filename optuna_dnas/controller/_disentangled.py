@@ -8,6 +8,7 @@ over the architectures of pre-training, so that codes are about N(0, I).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterator
 import copy
 import hashlib
@@ -209,16 +210,12 @@ class DisentangledLatent(Latent):
             ValueError: ``codes`` is not an (N, D) array of finite numbers.
         """
         tokens = np.empty((len(codes), len(self.vocabulary)), dtype=np.int64)
-        for rows, logits in self._token_logits(codes):
-            tokens[rows] = logits.argmax(dim=2).cpu().numpy()
-        return tokens
+        return self._decode(codes, lambda logits: logits.argmax(dim=2), tokens)
 
     def log_probabilities(self, codes: FloatArray) -> FloatArray:
         """(N, D) codes -> (N, T, C) of each choice, -inf if illegal. Raises as `decode` does."""
         values = np.empty((len(codes), *self.vocabulary.legal.shape))
-        for rows, logits in self._token_logits(codes):
-            values[rows] = logits.log_softmax(dim=2).cpu().numpy()
-        return values
+        return self._decode(codes, lambda logits: logits.log_softmax(dim=2), values)
 
     def sample_prior(self, n: int, rng: np.random.Generator) -> FloatArray:
         """(n, D) codes from N(0, I) in standardised coordinates.
@@ -273,16 +270,19 @@ class DisentangledLatent(Latent):
         state = self._autoencoder.state_dict()
         return {name: tensor.cpu().numpy().copy() for name, tensor in state.items()}
 
-    def _token_logits(self, codes: FloatArray) -> Iterator[tuple[slice, torch.Tensor]]:
-        """(N, D) codes -> their rows, and logits (n, T, C), a chunk at a time."""
+    def _decode(
+        self, codes: FloatArray, read: Callable[[torch.Tensor], torch.Tensor], into: np.ndarray
+    ) -> np.ndarray:
+        """(N, D) codes -> what is read from their logits (n, T, C), a chunk at a time."""
         self._check_codes(codes)
         means = codes * self.code_deviation + self.code_mean
-        for rows in _chunks(len(codes)):
-            with torch_scope(grad=False):
+        with torch_scope(grad=False):
+            for rows in _chunks(len(codes)):
                 z = torch.as_tensor(means[rows], dtype=torch.float32).to(self._torch_device)
                 logits = self._autoencoder.decoder(z)
                 logits = token_logits(logits, self._feature_index, self._legal)
-            yield rows, logits
+                into[rows] = read(logits).cpu().numpy()
+        return into
 
     def _check_codes(self, codes: FloatArray) -> None:
         if codes.ndim != 2 or codes.shape[1] != self.config.latent_dim:

@@ -129,7 +129,7 @@ def test_next_commands_name_the_table(
 ) -> None:
     (folder / "my cells").symlink_to(table)
     result = run("search", "my cells", "--seed", 0, "--trials", 2)
-    go_on, _, _, pareto = next_commands(result.output)
+    go_on, _, _, _, pareto = next_commands(result.output)
     assert go_on[2] == pareto[2] == "my cells"
     assert type_in(go_on).exit_code == 0
     assert type_in(pareto).exit_code == 0
