@@ -17,6 +17,7 @@ import click
 import numpy as np
 
 from benchmarks.budget_problems import BUDGETS
+from optuna_dnas import DNASConfig
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.benchmarking import format_mean
 from optuna_dnas.benchmarking import mean_and_error
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 _PREFIX = "nasbench101-flops-"
-_N_START = 16  # Queries that no model has chosen, of DNASSampler.
+_N_START = DNASConfig().declared.n_startup_trials  # no model has chosen these
 
 
 class Use(NamedTuple):

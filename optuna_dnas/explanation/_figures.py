@@ -5,31 +5,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from optuna.study import Study
 
 from optuna_dnas.explanation._factors import top_k
 from optuna_dnas.interpret import controller_of
 from optuna_dnas.interpret import Factor
 from optuna_dnas.interpret import LatentControl
-from optuna_dnas.interpret import ValidDecoding
 from optuna_dnas.interpret._evaluated import Evaluated
 from optuna_dnas.visualization import plot_budget_front
 from optuna_dnas.visualization import plot_factor_accuracy
 from optuna_dnas.visualization import plot_latent_space
 from optuna_dnas.visualization import plot_sources
-from optuna_dnas.visualization._factor_map import _get_factor_map_info
-from optuna_dnas.visualization._factor_map import _get_factor_map_plot
+from optuna_dnas.visualization._factor_map import factor_map_info
+from optuna_dnas.visualization._factor_map import factor_map_plot
 from optuna_dnas.visualization._plotly import Figure
 from optuna_dnas.visualization._traversal import traversal_figure
 
 
 SOURCES_KEY = "sources"
 
-_N_ARCHITECTURES = 300  # Random ones, to measure latents on.
 _N_TRAVERSED = 3
 _MAX_TRAVERSALS = 3
-_SEED = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,17 +119,16 @@ def _factor_reading(data: Evaluated, k: int) -> str:
 
 def _latent_figures(data: Evaluated, column: int) -> Iterator[ReportFigure]:
     latent = data.explanatory_latent()
-    tokens = data.space.sample_tokens(_N_ARCHITECTURES, np.random.default_rng(_SEED))
-    info = _get_factor_map_info(latent, data.space, ValidDecoding(latent, data.space), tokens)
+    info = factor_map_info(latent, data.space)
     yield ReportFigure(
         key="map",
-        title="What the search's own dimensions mean",
-        figure=_get_factor_map_plot(info),
+        title="What the dimensions of a code mean",
+        figure=factor_map_plot(info),
         reading=(
-            "A row is a dimension of the search's code, a column a concept of people. The darker, "
-            "the more the dimension knows of the concept. “controls”: turning this knob changes "
-            "this concept and mostly nothing else. “reads”: it knows the concept, but turning it "
-            "does not change it."
+            "A row is a dimension of a code of architectures, a column a concept of people. The "
+            "darker, the more the dimension knows of the concept. “controls”: turning this knob "
+            "changes this concept and mostly nothing else. “reads”: it knows the concept, but "
+            "turning it does not change it."
         ),
     )
     architectures = data.best_architectures(_N_TRAVERSED, column)

@@ -53,20 +53,15 @@ def plot_factor_map(
         ValueError: No trial is completed, or the space has no decoder.
     """
     data = evaluated(study, space)
-    latent = data.explanatory_latent()
-    tokens = data.space.sample_tokens(_N_ARCHITECTURES, np.random.default_rng(seed))
-    decoding = ValidDecoding(latent, data.space)
-    return _get_factor_map_plot(_get_factor_map_info(latent, data.space, decoding, tokens))
+    return factor_map_plot(factor_map_info(data.explanatory_latent(), data.space, seed=seed))
 
 
-def sampled_controls(
+def factor_map_info(
     latent: LatentWithProbabilities, space: SearchSpace[Any], *, seed: int = 0
-) -> list[LatentControl]:
-    """What each latent knows and controls, the one that knows most first."""
+) -> _FactorMapInfo:
+    """What each latent knows and controls, measured on random architectures."""
     tokens = space.sample_tokens(_N_ARCHITECTURES, np.random.default_rng(seed))
-    model = generative_factors(space)
-    codes, factors = latent.encode(tokens), model.measure(tokens)
-    return latent_controls(ValidDecoding(latent, space), model, codes, factors)
+    return _get_factor_map_info(latent, space, ValidDecoding(latent, space), tokens)
 
 
 def _get_factor_map_info(
@@ -86,7 +81,8 @@ def _get_factor_map_info(
     )
 
 
-def _get_factor_map_plot(info: _FactorMapInfo) -> Figure:
+def factor_map_plot(info: _FactorMapInfo) -> Figure:
+    """The figure of it."""
     go = graph_objects()
     rows = [f"latent {control.latent}" for control in info.controls]
     heat_map = go.Heatmap(

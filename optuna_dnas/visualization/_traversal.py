@@ -23,7 +23,7 @@ from optuna_dnas.interpret._evaluated import evaluated
 from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.search_space._picture import Key
 from optuna_dnas.search_space._picture import Picture
-from optuna_dnas.visualization._factor_map import sampled_controls
+from optuna_dnas.visualization._factor_map import factor_map_info
 from optuna_dnas.visualization._layout import finish
 from optuna_dnas.visualization._layout import TITLE_HEIGHT
 from optuna_dnas.visualization._picture import picture_image
@@ -84,7 +84,7 @@ def plot_latent_traversal(
     data = evaluated(study, space)
     latent = data.explanatory_latent()
     if dimension is None:
-        controls = sampled_controls(latent, data.space)
+        controls = factor_map_info(latent, data.space).controls
         dimension = max(controls, key=lambda control: control.control).latent
     architectures = data.best_architectures(n_architectures, data.objective(target))
     return traversal_figure(latent, data.space, architectures, dimension, values=values)

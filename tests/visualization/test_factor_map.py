@@ -7,7 +7,7 @@ from optuna_dnas.interpret import generative_factors
 from optuna_dnas.interpret import LikeliestDecoding
 from optuna_dnas.visualization import _factor_map
 from optuna_dnas.visualization._factor_map import _get_factor_map_info
-from optuna_dnas.visualization._factor_map import _get_factor_map_plot
+from optuna_dnas.visualization._factor_map import factor_map_plot
 
 from .oracle import Oracle
 from .oracle import SPACE
@@ -33,7 +33,7 @@ def test_rows_are_latents_and_columns_are_basic_factors(
 
 
 def test_words_tell_control_from_a_read_out(info: _factor_map._FactorMapInfo) -> None:
-    figure = _get_factor_map_plot(info)
+    figure = factor_map_plot(info)
     (heat_map,) = figure.data
     rows = dict(zip(heat_map.y, heat_map.text, strict=True))
     assert rows["latent 0"][BASIC.index("operation of vertex 1")] == "controls"

@@ -4,18 +4,16 @@ N: observed, Q: queried, F: features, G: groups, X: inputs, C: choices, E: main 
 """
 
 import math
-from typing import TypeAlias
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
+from optuna_dnas._typing import SingleArray
 from optuna_dnas.controller.predictors._base import FeatureLayout
 
 
-SingleArray: TypeAlias = npt.NDArray[np.float32]
 Floats = TypeVar("Floats", FloatArray, SingleArray)
 
 

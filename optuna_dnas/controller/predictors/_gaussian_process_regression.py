@@ -14,6 +14,7 @@ from scipy.linalg import cholesky
 from scipy.linalg.lapack import dtrtri
 
 from optuna_dnas._typing import FloatArray
+from optuna_dnas._typing import SingleArray
 from optuna_dnas.controller.predictors._base import FeatureLayout
 from optuna_dnas.controller.predictors._base import Predictor
 from optuna_dnas.controller.predictors._gaussian_process import GaussianProcessConfig
@@ -24,7 +25,6 @@ from optuna_dnas.controller.predictors._gaussian_process_fit import Kernel
 from optuna_dnas.controller.predictors._gaussian_process_fit import matern52
 from optuna_dnas.controller.predictors._gaussian_process_fit import matern52_slope
 from optuna_dnas.controller.predictors._gaussian_process_inputs import Embedding
-from optuna_dnas.controller.predictors._gaussian_process_inputs import SingleArray
 from optuna_dnas.controller.predictors._gaussian_process_inputs import squared_distances
 from optuna_dnas.controller.predictors._targets import half_rank_scores
 from optuna_dnas.controller.predictors._targets import normal_scores
