@@ -1,0 +1,169 @@
+"""The network around the layers that are searched: MobileNetV2's skeleton.
+
+Stem convolution 3 x 3, one fixed inverted residual (kernel 3, expansion 1), the stages of searched
+layers, a head convolution 1 x 1, global average pool, dense layer (Sandler et al., *MobileNetV2*,
+2018). The defaults are the 21 layers of ProxylessNAS (Cai et al., 2019), in which the paper
+searches.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from optuna_dnas._checks import check_positive
+
+
+_CHANNEL_DIVISOR = 8
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Layers of one output shape: the first one makes it, the others may be skipped.
+
+    Args:
+        channels: Of the output of every layer.
+        n_layers: The most layers.
+        stride: Of the first layer, 1 or 2.
+    """
+
+    channels: int
+    n_layers: int
+    stride: int
+
+    def __post_init__(self) -> None:
+        check_positive(self, "channels", "n_layers")
+        if self.stride not in (1, 2):
+            raise ValueError(f"`stride` must be 1 or 2, but got {self.stride}.")
+
+
+@dataclass(frozen=True)
+class LayerShape:
+    """Where a searched layer stands.
+
+    Args:
+        stage: Counted from 0.
+        in_channels: Of its input.
+        out_channels: Of its output.
+        stride: 1 or 2.
+        in_size: Height and width of its input, pixels.
+    """
+
+    stage: int
+    in_channels: int
+    out_channels: int
+    stride: int
+    in_size: int
+
+    @property
+    def out_size(self) -> int:
+        """Height and width of its output, pixels."""
+        return halved(self.in_size) if self.stride == 2 else self.in_size
+
+    @property
+    def is_residual(self) -> bool:
+        """Whether its input is added to its output."""
+        return self.stride == 1 and self.in_channels == self.out_channels
+
+
+@dataclass(frozen=True, kw_only=True)
+class MobileNetShape:
+    """All that the networks of a space have in common.
+
+    Args:
+        stages: The searched layers.
+        kernels: Kernel sizes to choose from, odd.
+        expansions: Expansion ratios to choose from.
+        stem_channels: Of the stem.
+        first_channels: Of the fixed inverted residual after it.
+        head_channels: Of the head.
+        width: Multiplies all channels, which are rounded to multiples of 8; the head does not
+            become narrower.
+        image_size: Height and width of the input, pixels.
+        image_channels: 3 for colour.
+        n_classes: Outputs of the dense layer.
+    """
+
+    stages: tuple[Stage, ...] = (
+        Stage(24, 4, 2),
+        Stage(40, 4, 2),
+        Stage(80, 4, 2),
+        Stage(96, 4, 1),
+        Stage(192, 4, 2),
+        Stage(320, 1, 1),
+    )
+    kernels: tuple[int, ...] = (3, 5, 7)
+    expansions: tuple[int, ...] = (3, 6)
+    stem_channels: int = 32
+    first_channels: int = 16
+    head_channels: int = 1280
+    width: float = 1.0
+    image_size: int = 224
+    image_channels: int = 3
+    n_classes: int = 1000
+
+    def __post_init__(self) -> None:
+        check_positive(self, "stem_channels", "first_channels", "head_channels", "width")
+        check_positive(self, "image_size", "image_channels", "n_classes")
+        if not self.stages:
+            raise ValueError("`stages` must not be empty.")
+        for name in ("kernels", "expansions"):
+            choices = getattr(self, name)
+            if not choices or len(set(choices)) < len(choices) or min(choices) < 1:
+                raise ValueError(
+                    f"`{name}` must be different positive integers, but got {choices}."
+                )
+        for kernel in self.kernels:
+            if kernel % 2 == 0:
+                raise ValueError(f"`kernels` must be odd, but got {kernel}.")
+
+    @property
+    def stem_width(self) -> int:
+        """Channels of the stem as built."""
+        return self._scaled(self.stem_channels)
+
+    @property
+    def first_width(self) -> int:
+        """Channels of the fixed inverted residual as built."""
+        return self._scaled(self.first_channels)
+
+    @property
+    def head_width(self) -> int:
+        """Channels of the head as built."""
+        return round_channels(self.head_channels * max(1.0, self.width))
+
+    @property
+    def stem_size(self) -> int:
+        """Height and width after the stem, pixels."""
+        return halved(self.image_size)
+
+    @cached_property
+    def layers(self) -> tuple[LayerShape, ...]:
+        """The searched layers, in order."""
+        layers = []
+        channels, size = self.first_width, self.stem_size
+        for k, stage in enumerate(self.stages):
+            for n in range(stage.n_layers):
+                out_channels, stride = self._scaled(stage.channels), stage.stride if n == 0 else 1
+                layer = LayerShape(k, channels, out_channels, stride, size)
+                channels, size = out_channels, layer.out_size
+                layers.append(layer)
+        return tuple(layers)
+
+    @cached_property
+    def may_skip(self) -> tuple[bool, ...]:
+        """Which searched layers may be skipped: all but the first of a stage."""
+        return tuple(n > 0 for stage in self.stages for n in range(stage.n_layers))
+
+    def _scaled(self, channels: int) -> int:
+        return round_channels(channels * self.width)
+
+
+def round_channels(channels: float) -> int:
+    """The nearest multiple of 8, at least 8, and not more than 10 % below (MobileNetV2)."""
+    nearest = int(channels / _CHANNEL_DIVISOR + 0.5) * _CHANNEL_DIVISOR
+    rounded = max(_CHANNEL_DIVISOR, nearest)
+    return rounded + _CHANNEL_DIVISOR if rounded < 0.9 * channels else rounded
+
+
+def halved(size: int) -> int:
+    """Pixels after a convolution of stride 2 that pads half of its kernel."""
+    return (size + 1) // 2
