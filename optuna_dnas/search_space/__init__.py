@@ -7,6 +7,11 @@ from optuna_dnas.search_space._cost import CostLimits
 from optuna_dnas.search_space._cost import LIMIT_KEYS
 from optuna_dnas.search_space._cost import read_limits
 from optuna_dnas.search_space._flat import FlatSpace
+from optuna_dnas.search_space._mobilenet_shape import LayerShape
+from optuna_dnas.search_space._mobilenet_shape import MobileNetShape
+from optuna_dnas.search_space._mobilenet_shape import Stage
+from optuna_dnas.search_space._mobilenet_spec import MBConv
+from optuna_dnas.search_space._mobilenet_spec import MobileNetSpec
 from optuna_dnas.search_space._model_spec import ModelSpec
 from optuna_dnas.search_space._nasbench101 import NASBench101Space
 from optuna_dnas.search_space._nasbench101_cost import NetworkShape
@@ -20,11 +25,16 @@ __all__ = [
     "CostLimits",
     "FlatSpace",
     "LIMIT_KEYS",
+    "LayerShape",
+    "MBConv",
+    "MobileNetShape",
+    "MobileNetSpec",
     "ModelSpec",
     "NASBench101Space",
     "NetworkShape",
     "Picture",
     "SearchSpace",
+    "Stage",
     "read_limits",
     "recognize",
 ]

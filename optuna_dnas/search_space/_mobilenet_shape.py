@@ -6,10 +6,14 @@ layers, a head convolution 1 x 1, global average pool, dense layer (Sandler et a
 searches.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import fields
 from functools import cached_property
+from typing import Any
 
 from optuna_dnas._checks import check_positive
+from optuna_dnas.search_space._mobilenet_spec import MBConv
 
 
 _CHANNEL_DIVISOR = 8
@@ -40,7 +44,7 @@ class LayerShape:
     """Where a searched layer stands.
 
     Args:
-        stage: Counted from 0.
+        stage: Counted from 0; -1: before the first.
         in_channels: Of its input.
         out_channels: Of its output.
         stride: 1 or 2.
@@ -73,6 +77,7 @@ class MobileNetShape:
         kernels: Kernel sizes to choose from, odd.
         expansions: Expansion ratios to choose from.
         stem_channels: Of the stem.
+        stem_stride: Of the stem, 1 or 2.
         first_channels: Of the fixed inverted residual after it.
         head_channels: Of the head.
         width: Multiplies all channels, which are rounded to multiples of 8; the head does not
@@ -93,6 +98,7 @@ class MobileNetShape:
     kernels: tuple[int, ...] = (3, 5, 7)
     expansions: tuple[int, ...] = (3, 6)
     stem_channels: int = 32
+    stem_stride: int = 2
     first_channels: int = 16
     head_channels: int = 1280
     width: float = 1.0
@@ -114,6 +120,48 @@ class MobileNetShape:
         for kernel in self.kernels:
             if kernel % 2 == 0:
                 raise ValueError(f"`kernels` must be odd, but got {kernel}.")
+        if self.stem_stride not in (1, 2):
+            raise ValueError(f"`stem_stride` must be 1 or 2, but got {self.stem_stride}.")
+
+    @classmethod
+    def small(
+        cls, *, image_size: int, image_channels: int = 1, n_classes: int = 10
+    ) -> "MobileNetShape":
+        """Up to nine layers of few channels, for images of 8 to 64 pixels.
+
+        The stem halves images of 16 pixels and more.
+        """
+        return cls(
+            stages=(Stage(16, 3, 1), Stage(24, 3, 2), Stage(40, 3, 2)),
+            stem_channels=8,
+            stem_stride=1 if image_size < 16 else 2,
+            first_channels=8,
+            head_channels=96,
+            image_size=image_size,
+            image_channels=image_channels,
+            n_classes=n_classes,
+        )
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "MobileNetShape":
+        """The inverse of `dataclasses.asdict`, also after JSON.
+
+        Raises:
+            ValueError: A value is missing, unknown or impossible.
+        """
+        names = {field.name for field in fields(cls)}
+        if values.keys() != names:
+            raise ValueError(
+                f"A shape has the values {sorted(names)}, but got {sorted(values)}."
+            )
+        lists = {name: tuple(values[name]) for name in ("kernels", "expansions")}
+        stages = tuple(Stage(**stage) for stage in values["stages"])
+        return cls(**{**values, **lists, "stages": stages})
+
+    @cached_property
+    def choices(self) -> tuple[MBConv, ...]:
+        """What a layer can be, if it is not skipped."""
+        return tuple(MBConv(k, e) for k in self.kernels for e in self.expansions)
 
     @property
     def stem_width(self) -> int:
@@ -131,15 +179,16 @@ class MobileNetShape:
         return round_channels(self.head_channels * max(1.0, self.width))
 
     @property
-    def stem_size(self) -> int:
-        """Height and width after the stem, pixels."""
-        return halved(self.image_size)
+    def first_layer(self) -> LayerShape:
+        """Where the fixed inverted residual stands."""
+        size = halved(self.image_size) if self.stem_stride == 2 else self.image_size
+        return LayerShape(-1, self.stem_width, self.first_width, 1, size)
 
     @cached_property
     def layers(self) -> tuple[LayerShape, ...]:
         """The searched layers, in order."""
         layers = []
-        channels, size = self.first_width, self.stem_size
+        channels, size = self.first_width, self.first_layer.out_size
         for k, stage in enumerate(self.stages):
             for n in range(stage.n_layers):
                 out_channels, stride = self._scaled(stage.channels), stage.stride if n == 0 else 1

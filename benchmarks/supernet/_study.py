@@ -1,0 +1,59 @@
+"""What all parts of the experiment share: the space, the data, the settings, the files."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from optuna_dnas.objectives.supernet import ImageData
+from optuna_dnas.objectives.supernet import open_images
+from optuna_dnas.objectives.supernet import RetrainConfig
+from optuna_dnas.objectives.supernet import SupernetConfig
+from optuna_dnas.objectives.supernet import TrainedSupernet
+from optuna_dnas.search_space import MobileNetShape
+from optuna_dnas.search_space import MobileNetSpace
+
+
+# Of the multiply-adds of uniform architectures.
+LEVELS = (0.25, 0.50, 0.75)
+_N_COSTS = 20_000
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Fashion-MNIST, and a directory that holds what has been done.
+
+    Args:
+        images: The folder of the four IDX files.
+        directory: Of the results. What is there is not done again.
+    """
+
+    images: Path
+    directory: Path
+
+    @cached_property
+    def shape(self) -> MobileNetShape:
+        """The reduced space."""
+        return MobileNetShape.small(image_size=28, image_channels=1, n_classes=10)
+
+    @cached_property
+    def data(self) -> ImageData:
+        """10,000 of the 60,000 training images are the validation part."""
+        return open_images("idx", self.images, validation_fraction=1 / 6, seed=0)
+
+    @property
+    def supernet_path(self) -> Path:
+        """The checkpoint."""
+        return self.directory / "supernet.safetensors"
+
+    def load_supernet(self) -> TrainedSupernet:
+        """As trained."""
+        return TrainedSupernet.load(self.supernet_path)
+
+    def limits(self) -> tuple[int, ...]:
+        """The three levels, multiply-adds."""
+        space = MobileNetSpace(self.shape)
+        tokens = space.sample_tokens(_N_COSTS, np.random.default_rng(0))
+        flops = space.token_costs(tokens)[:, 0]
+        return tuple(int(limit) for limit in np.quantile(flops, LEVELS, method="lower"))

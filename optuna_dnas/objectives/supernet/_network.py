@@ -1,0 +1,206 @@
+"""Mobile networks: one of an architecture, and one that holds all of a space.
+
+B: batch, C: channels, H and W: pixels, K: classes.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Sequence
+import math
+
+import torch
+from torch import nn
+
+from optuna_dnas.search_space import LayerShape
+from optuna_dnas.search_space import MBConv
+from optuna_dnas.search_space import MobileNetShape
+from optuna_dnas.search_space import MobileNetSpec
+
+
+_FIRST = MBConv(kernel=3, expansion=1)
+
+
+class ConvolutionBlock(nn.Sequential):
+    """Convolution, batch normalisation, ReLU6 unless it is linear."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        kernel: int = 1,
+        stride: int = 1,
+        groups: int = 1,
+        is_linear: bool = False,
+    ) -> None:
+        convolution = nn.Conv2d(
+            in_channels,
+            out_channels,
+            kernel,
+            stride=stride,
+            padding=kernel // 2,
+            groups=groups,
+            bias=False,
+        )
+        activation = [] if is_linear else [nn.ReLU6(inplace=True)]
+        super().__init__(convolution, nn.BatchNorm2d(out_channels), *activation)
+
+
+class InvertedResidual(nn.Module):
+    """MBConv (Sandler et al., *MobileNetV2*, 2018, figure 4b): expand, filter, project.
+
+    With an expansion of 1 there is nothing to expand.
+    """
+
+    def __init__(self, layer: LayerShape, choice: MBConv) -> None:
+        super().__init__()
+        inner = layer.in_channels * choice.expansion
+        blocks = []
+        if choice.expansion > 1:
+            blocks.append(ConvolutionBlock(layer.in_channels, inner))
+        depthwise = ConvolutionBlock(
+            inner, inner, kernel=choice.kernel, stride=layer.stride, groups=inner
+        )
+        projection = ConvolutionBlock(inner, layer.out_channels, is_linear=True)
+        self.blocks = nn.Sequential(*blocks, depthwise, projection)
+        self.is_residual = layer.is_residual
+
+    def forward(
+        self,
+        x: torch.Tensor,  # (B, C, H, W)
+    ) -> torch.Tensor:  # (B, C', H', W')
+        y: torch.Tensor = self.blocks(x)
+        return x + y if self.is_residual else y
+
+
+class Frame(nn.Module):
+    """What all networks of a shape have: stem, first layer, head, classifier."""
+
+    def __init__(self, shape: MobileNetShape, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.stem = ConvolutionBlock(
+            shape.image_channels, shape.stem_width, kernel=3, stride=shape.stem_stride
+        )
+        self.first = InvertedResidual(shape.first_layer, _FIRST)
+        self.head = ConvolutionBlock(shape.layers[-1].out_channels, shape.head_width)
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(shape.head_width, shape.n_classes)
+
+    def forward(
+        self,
+        images: torch.Tensor,  # (B, C, H, W)
+        layers: Iterable[nn.Module],
+    ) -> torch.Tensor:  # (B, K) logits
+        x = self.first(self.stem(images))
+        for layer in layers:
+            x = layer(x)
+        pooled = self.head(x).mean(dim=(2, 3))
+        logits: torch.Tensor = self.classifier(self.dropout(pooled))
+        return logits
+
+
+class MobileNetwork(nn.Module):
+    """The network of one architecture.
+
+    Args:
+        frame: Around the layers.
+        layers: Those that are not skipped.
+    """
+
+    def __init__(self, frame: Frame, layers: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.frame = frame
+        self.layers = nn.ModuleList(layers)
+
+    @classmethod
+    def build(
+        cls, shape: MobileNetShape, spec: MobileNetSpec, *, dropout: float = 0.0
+    ) -> "MobileNetwork":
+        """A new network, whose weights are those of PyTorch until :func:`initialise`.
+
+        Raises:
+            ValueError: The architecture is not of this shape.
+        """
+        check_spec(shape, spec)
+        pairs = zip(shape.layers, spec.layers, strict=True)
+        layers = [InvertedResidual(layer, choice) for layer, choice in pairs if choice]
+        return cls(Frame(shape, dropout=dropout), layers)
+
+    def forward(
+        self,
+        images: torch.Tensor,  # (B, C, H, W)
+    ) -> torch.Tensor:  # (B, K) logits
+        logits: torch.Tensor = self.frame(images, self.layers)
+        return logits
+
+
+class Supernet(nn.Module):
+    """All networks of a shape in one: a module for every choice of every layer.
+
+    Architectures share the weights of the choices that they have in common: single-path one-shot
+    (Guo et al., 2019).
+    """
+
+    def __init__(self, shape: MobileNetShape, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.shape = shape
+        self.frame = Frame(shape, dropout=dropout)
+        self.choices = nn.ModuleList(
+            nn.ModuleDict({str(choice): InvertedResidual(layer, choice) for choice in shape.choices})
+            for layer in shape.layers
+        )
+
+    def subnet(self, spec: MobileNetSpec) -> MobileNetwork:
+        """The network of an architecture; the modules are the supernet's own.
+
+        Raises:
+            ValueError: The architecture is not of the supernet's shape.
+        """
+        return MobileNetwork(self.frame, self.path(spec))
+
+    def path(self, spec: MobileNetSpec) -> list[nn.Module]:
+        """The modules of an architecture's layers."""
+        check_spec(self.shape, spec)
+        pairs = zip(self.choices, spec.layers, strict=True)
+        return [modules[str(choice)] for modules, choice in pairs if choice]  # type: ignore[index]
+
+    def forward(
+        self,
+        images: torch.Tensor,  # (B, C, H, W)
+        spec: MobileNetSpec,
+    ) -> torch.Tensor:  # (B, K) logits
+        logits: torch.Tensor = self.frame(images, self.path(spec))
+        return logits
+
+
+def check_spec(shape: MobileNetShape, spec: MobileNetSpec) -> None:
+    """Raise `ValueError` if the architecture is not of this shape."""
+    if len(spec.layers) != len(shape.layers):
+        raise ValueError(
+            f"`spec` must have {len(shape.layers)} layers, but got {len(spec.layers)}: {spec}."
+        )
+    for k, (choice, may_skip) in enumerate(zip(spec.layers, shape.may_skip, strict=True)):
+        if choice is None and not may_skip:
+            raise ValueError(f"`spec` must not skip layer {k}, the first of its stage: {spec}.")
+        if choice is not None and choice not in shape.choices:
+            raise ValueError(
+                f"`spec` must have layers of {', '.join(map(str, shape.choices))}, but got "
+                f"{choice}: {spec}."
+            )
+
+
+@torch.no_grad()
+def initialise(network: nn.Module, generator: torch.Generator) -> None:
+    """Draw weights as MobileNetV2 does: He et al. by fan-out, the classifier N(0, .01^2)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            fan_out = math.prod(module.kernel_size) * module.out_channels // module.groups
+            module.weight.normal_(0.0, math.sqrt(2.0 / fan_out), generator=generator)
+        elif isinstance(module, nn.Linear):
+            module.weight.normal_(0.0, 0.01, generator=generator)
+            module.bias.zero_()
+
+
+def without_decay(network: nn.Module) -> tuple[Sequence[nn.Parameter], Sequence[nn.Parameter]]:
+    """Parameters that are to decay, and those that are not: of one dimension."""
+    parameters = list(network.parameters())
+    return [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim <= 1]
