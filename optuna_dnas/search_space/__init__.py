@@ -7,6 +7,7 @@ from optuna_dnas.search_space._cost import CostLimits
 from optuna_dnas.search_space._cost import LIMIT_KEYS
 from optuna_dnas.search_space._cost import read_limits
 from optuna_dnas.search_space._flat import FlatSpace
+from optuna_dnas.search_space._mobilenet import MobileNetSpace
 from optuna_dnas.search_space._mobilenet_shape import LayerShape
 from optuna_dnas.search_space._mobilenet_shape import MobileNetShape
 from optuna_dnas.search_space._mobilenet_shape import Stage
@@ -17,24 +18,43 @@ from optuna_dnas.search_space._nasbench101 import NASBench101Space
 from optuna_dnas.search_space._nasbench101_cost import NetworkShape
 from optuna_dnas.search_space._picture import Picture
 from optuna_dnas.search_space._recognition import recognize
+from optuna_dnas.search_space._picture import Arrow
+from optuna_dnas.search_space._picture import Box
+from optuna_dnas.search_space._picture import FONT_SIZE
+from optuna_dnas.search_space._picture import Key
+from optuna_dnas.search_space._picture import Point
+from optuna_dnas.search_space._cells import ABSENT
+from optuna_dnas.search_space._cells import edge_pairs
+from optuna_dnas.search_space._cells import OPS
+from optuna_dnas.search_space._columns import Column
 
 
 __all__ = [
+    "ABSENT",
+    "Arrow",
+    "Box",
     "COST_NAMES",
+    "Column",
     "Cost",
     "CostLimits",
+    "FONT_SIZE",
     "FlatSpace",
+    "Key",
     "LIMIT_KEYS",
     "LayerShape",
     "MBConv",
     "MobileNetShape",
+    "MobileNetSpace",
     "MobileNetSpec",
     "ModelSpec",
     "NASBench101Space",
     "NetworkShape",
+    "OPS",
     "Picture",
+    "Point",
     "SearchSpace",
     "Stage",
+    "edge_pairs",
     "read_limits",
     "recognize",
 ]

@@ -13,7 +13,9 @@ from functools import cached_property
 from typing import Any
 
 from optuna_dnas._checks import check_positive
+from optuna_dnas.exceptions import OutOfDomainError
 from optuna_dnas.search_space._mobilenet_spec import MBConv
+from optuna_dnas.search_space._mobilenet_spec import MobileNetSpec
 
 
 _CHANNEL_DIVISOR = 8
@@ -201,6 +203,23 @@ class MobileNetShape:
     def may_skip(self) -> tuple[bool, ...]:
         """Which searched layers may be skipped: all but the first of a stage."""
         return tuple(n > 0 for stage in self.stages for n in range(stage.n_layers))
+
+    def check(self, spec: MobileNetSpec) -> None:
+        """Raise `OutOfDomainError` if the architecture is not of this shape."""
+        if len(spec.layers) != len(self.layers):
+            raise OutOfDomainError(
+                f"`spec` must have {len(self.layers)} layers, but got {len(spec.layers)}: {spec}."
+            )
+        for k, (choice, may_skip) in enumerate(zip(spec.layers, self.may_skip, strict=True)):
+            if choice is None and not may_skip:
+                raise OutOfDomainError(
+                    f"`spec` must not skip layer {k}, the first of its stage: {spec}."
+                )
+            if choice is not None and choice not in self.choices:
+                raise OutOfDomainError(
+                    f"`spec` must have layers of {', '.join(map(str, self.choices))}, but got "
+                    f"{choice}: {spec}."
+                )
 
     def _scaled(self, channels: int) -> int:
         return round_channels(channels * self.width)

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 import re
 
 
-_SKIP = "skip"
+SKIP = "skip"
+"""The text of a layer that is skipped."""
+
 _LAYER = re.compile(r"k(\d+)e(\d+)")
 
 
@@ -46,11 +48,11 @@ class MobileNetSpec:
 
     def __str__(self) -> str:
         """For example ``k3e6 k5e3 skip``."""
-        return " ".join(_SKIP if layer is None else str(layer) for layer in self.layers)
+        return " ".join(SKIP if layer is None else str(layer) for layer in self.layers)
 
 
 def _parse_layer(word: str, text: str) -> MBConv | None:
-    if word == _SKIP:
+    if word == SKIP:
         return None
     match = _LAYER.fullmatch(word)
     if match is None:

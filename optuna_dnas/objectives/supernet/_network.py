@@ -118,9 +118,9 @@ class MobileNetwork(nn.Module):
         """A new network, whose weights are those of PyTorch until :func:`initialise`.
 
         Raises:
-            ValueError: The architecture is not of this shape.
+            OutOfDomainError: The architecture is not of this shape.
         """
-        check_spec(shape, spec)
+        shape.check(spec)
         pairs = zip(shape.layers, spec.layers, strict=True)
         layers = [InvertedResidual(layer, choice) for layer, choice in pairs if choice]
         return cls(Frame(shape, dropout=dropout), layers)
@@ -145,7 +145,7 @@ class Supernet(nn.Module):
         self.shape = shape
         self.frame = Frame(shape, dropout=dropout)
         self.choices = nn.ModuleList(
-            nn.ModuleDict({str(choice): InvertedResidual(layer, choice) for choice in shape.choices})
+            nn.ModuleDict({str(c): InvertedResidual(layer, c) for c in shape.choices})
             for layer in shape.layers
         )
 
@@ -153,13 +153,13 @@ class Supernet(nn.Module):
         """The network of an architecture; the modules are the supernet's own.
 
         Raises:
-            ValueError: The architecture is not of the supernet's shape.
+            OutOfDomainError: The architecture is not of the supernet's shape.
         """
         return MobileNetwork(self.frame, self.path(spec))
 
     def path(self, spec: MobileNetSpec) -> list[nn.Module]:
         """The modules of an architecture's layers."""
-        check_spec(self.shape, spec)
+        self.shape.check(spec)
         pairs = zip(self.choices, spec.layers, strict=True)
         return [modules[str(choice)] for modules, choice in pairs if choice]  # type: ignore[index]
 
@@ -170,22 +170,6 @@ class Supernet(nn.Module):
     ) -> torch.Tensor:  # (B, K) logits
         logits: torch.Tensor = self.frame(images, self.path(spec))
         return logits
-
-
-def check_spec(shape: MobileNetShape, spec: MobileNetSpec) -> None:
-    """Raise `ValueError` if the architecture is not of this shape."""
-    if len(spec.layers) != len(shape.layers):
-        raise ValueError(
-            f"`spec` must have {len(shape.layers)} layers, but got {len(spec.layers)}: {spec}."
-        )
-    for k, (choice, may_skip) in enumerate(zip(spec.layers, shape.may_skip, strict=True)):
-        if choice is None and not may_skip:
-            raise ValueError(f"`spec` must not skip layer {k}, the first of its stage: {spec}.")
-        if choice is not None and choice not in shape.choices:
-            raise ValueError(
-                f"`spec` must have layers of {', '.join(map(str, shape.choices))}, but got "
-                f"{choice}: {spec}."
-            )
 
 
 @torch.no_grad()
