@@ -10,8 +10,8 @@ import numpy as np
 from tqdm import tqdm
 
 from optuna_dnas.controller import ControllerConfig
-from optuna_dnas.controller._weights import load_or_pretrain
-from optuna_dnas.controller._weights import SHIPPED_WEIGHTS
+from optuna_dnas.controller import load_or_pretrain
+from optuna_dnas.controller import SHIPPED_WEIGHTS
 from optuna_dnas.search_space import NASBench101Space
 
 

@@ -13,13 +13,13 @@ from benchmarks.options import open_table
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
 from optuna_dnas.controller import ControllerConfig
+from optuna_dnas.controller import DisentangledLatent
 from optuna_dnas.controller import EnsembleConfig
 from optuna_dnas.controller import KLObjective
 from optuna_dnas.controller import Labelled
+from optuna_dnas.controller import load_or_pretrain
 from optuna_dnas.controller import make_controller
 from optuna_dnas.controller import SemiSupervisedConfig
-from optuna_dnas.controller._disentangled import DisentangledLatent
-from optuna_dnas.controller._weights import load_or_pretrain
 from optuna_dnas.interpret import guided_nasbench101
 from optuna_dnas.interpret import LatentWithProbabilities
 from optuna_dnas.interpret import pretrain_guided

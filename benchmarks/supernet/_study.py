@@ -2,17 +2,23 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+import hashlib
 from pathlib import Path
 
 import numpy as np
 
 from optuna_dnas.objectives.supernet import ImageData
+from optuna_dnas.objectives.supernet import MobileSupernet
 from optuna_dnas.objectives.supernet import open_images
+from optuna_dnas.objectives.supernet import retrain
 from optuna_dnas.objectives.supernet import RetrainConfig
+from optuna_dnas.objectives.supernet import RetrainedNetwork
 from optuna_dnas.objectives.supernet import SupernetConfig
+from optuna_dnas.objectives.supernet import train_supernet
 from optuna_dnas.objectives.supernet import TrainedSupernet
 from optuna_dnas.search_space import MobileNetShape
 from optuna_dnas.search_space import MobileNetSpace
+from optuna_dnas.search_space import MobileNetSpec
 
 
 # Of the multiply-adds of uniform architectures.
@@ -47,9 +53,21 @@ class Experiment:
         """The checkpoint."""
         return self.directory / "supernet.safetensors"
 
-    def load_supernet(self) -> TrainedSupernet:
-        """As trained."""
-        return TrainedSupernet.load(self.supernet_path)
+    def train(self, config: SupernetConfig) -> TrainedSupernet:
+        """Train the supernet, or go on with it."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        return train_supernet(self.shape, self.data, config, self.supernet_path)
+
+    def open_model(self) -> MobileSupernet:
+        """The trained supernet, ready for evaluations."""
+        return MobileSupernet(TrainedSupernet.load(self.supernet_path), self.data)
+
+    def retrain(self, spec: MobileNetSpec, config: RetrainConfig) -> RetrainedNetwork:
+        """Train an architecture from scratch, unless that is done."""
+        name = hashlib.sha256(str(spec).encode()).hexdigest()[:16]
+        output = self.directory / "networks" / f"{name}.safetensors"
+        output.parent.mkdir(parents=True, exist_ok=True)
+        return retrain(self.shape, spec, self.data, config, output, progress=False)
 
     def limits(self) -> tuple[int, ...]:
         """The three levels, multiply-adds."""

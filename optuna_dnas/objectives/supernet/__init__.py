@@ -1,0 +1,36 @@
+"""Weight-sharing supernets. They need torch, and are therefore not imported before they are used."""
+
+from optuna_dnas.objectives.supernet._config import RetrainConfig
+from optuna_dnas.objectives.supernet._config import SupernetConfig
+from optuna_dnas.objectives.supernet._evaluation import Accuracy
+from optuna_dnas.objectives.supernet._evaluation import calibrate
+from optuna_dnas.objectives.supernet._evaluation import evaluate
+from optuna_dnas.objectives.supernet._network import MobileNetwork
+from optuna_dnas.objectives.supernet._network import Supernet
+from optuna_dnas.objectives.supernet._training import retrain
+from optuna_dnas.objectives.supernet._training import RetrainedNetwork
+from optuna_dnas.objectives.supernet._training import train_supernet
+from optuna_dnas.objectives.supernet._training import TrainedSupernet
+from optuna_dnas.objectives.supernet.data import DatasetImages
+from optuna_dnas.objectives.supernet.data import ImageData
+from optuna_dnas.objectives.supernet.data import open_images
+from optuna_dnas.objectives.supernet.data import TensorImages
+
+
+__all__ = [
+    "Accuracy",
+    "DatasetImages",
+    "ImageData",
+    "MobileNetwork",
+    "RetrainConfig",
+    "RetrainedNetwork",
+    "Supernet",
+    "SupernetConfig",
+    "TensorImages",
+    "TrainedSupernet",
+    "calibrate",
+    "evaluate",
+    "open_images",
+    "retrain",
+    "train_supernet",
+]

@@ -4,7 +4,6 @@ B: batch, C: channels, H and W: pixels, K: classes.
 """
 
 from collections.abc import Iterable
-from collections.abc import Sequence
 import math
 
 import torch
@@ -115,15 +114,16 @@ class MobileNetwork(nn.Module):
     def build(
         cls, shape: MobileNetShape, spec: MobileNetSpec, *, dropout: float = 0.0
     ) -> "MobileNetwork":
-        """A new network, whose weights are those of PyTorch until :func:`initialise`.
+        """A network without weights, on the "meta" device; see :func:`initialise`.
 
         Raises:
             OutOfDomainError: The architecture is not of this shape.
         """
         shape.check(spec)
         pairs = zip(shape.layers, spec.layers, strict=True)
-        layers = [InvertedResidual(layer, choice) for layer, choice in pairs if choice]
-        return cls(Frame(shape, dropout=dropout), layers)
+        with torch.device("meta"):
+            layers = [InvertedResidual(layer, choice) for layer, choice in pairs if choice]
+            return cls(Frame(shape, dropout=dropout), layers)
 
     def forward(
         self,
@@ -148,6 +148,12 @@ class Supernet(nn.Module):
             nn.ModuleDict({str(c): InvertedResidual(layer, c) for c in shape.choices})
             for layer in shape.layers
         )
+
+    @classmethod
+    def build(cls, shape: MobileNetShape, *, dropout: float = 0.0) -> "Supernet":
+        """A supernet without weights, on the "meta" device; see :func:`initialise`."""
+        with torch.device("meta"):
+            return cls(shape, dropout=dropout)
 
     def subnet(self, spec: MobileNetSpec) -> MobileNetwork:
         """The network of an architecture; the modules are the supernet's own.
@@ -174,9 +180,15 @@ class Supernet(nn.Module):
 
 @torch.no_grad()
 def initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """Draw weights as MobileNetV2 does: He et al. by fan-out, the classifier N(0, .01^2)."""
+    """Weights on the CPU as MobileNetV2 draws them.
+
+    Convolutions: He et al. by fan-out; the dense layer: N(0, 0.01^2), no bias.
+    """
+    network.to_empty(device="cpu").float()
     for module in network.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_parameters()  # constants, no draws
+        elif isinstance(module, nn.Conv2d):
             fan_out = math.prod(module.kernel_size) * module.out_channels // module.groups
             module.weight.normal_(0.0, math.sqrt(2.0 / fan_out), generator=generator)
         elif isinstance(module, nn.Linear):
@@ -184,7 +196,9 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
             module.bias.zero_()
 
 
-def without_decay(network: nn.Module) -> tuple[Sequence[nn.Parameter], Sequence[nn.Parameter]]:
-    """Parameters that are to decay, and those that are not: of one dimension."""
+def split_by_decay(
+    network: nn.Module,
+) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """Parameters that decay, and those that do not: of normalisation, and biases."""
     parameters = list(network.parameters())
     return [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim <= 1]

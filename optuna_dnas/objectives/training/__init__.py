@@ -3,6 +3,9 @@
 from optuna_dnas.objectives.training._config import TrainingConfig
 from optuna_dnas.objectives.training._data import TrainingData
 from optuna_dnas.objectives.training._device import InsufficientMemoryError
+from optuna_dnas.objectives.training._device import memory_layout
+from optuna_dnas.objectives.training._device import mixed_dtype
+from optuna_dnas.objectives.training._device import run_on_device
 from optuna_dnas.objectives.training._latency import LatencyConfig
 from optuna_dnas.objectives.training._latency import LatencyMeter
 from optuna_dnas.objectives.training._network import CellNetwork
@@ -22,7 +25,10 @@ __all__ = [
     "InsufficientMemoryError",
     "LatencyConfig",
     "LatencyMeter",
+    "memory_layout",
+    "mixed_dtype",
     "network_shape",
+    "run_on_device",
     "train",
     "TrainingConfig",
     "TrainingData",

@@ -1,0 +1,56 @@
+"""Fashion-MNIST by shared weights, in the form of the paper's ImageNet experiment.
+
+    python -m benchmarks.supernet /usr/share/datasets/fashion-mnist --directory fashion
+
+trains a supernet, compares inherited with from-scratch accuracies, searches under three levels of
+multiply-adds, trains the winners from scratch, and prints a table. What the directory holds is not
+done again: stop it, or kill it, and start it again as you like.
+"""
+
+from pathlib import Path
+
+import click
+
+from benchmarks.options import POSITIVE
+from benchmarks.options import seeds_option
+from benchmarks.supernet._correlation import correlate
+from benchmarks.supernet._search import search
+from benchmarks.supernet._study import Experiment
+from benchmarks.supernet._table import format_table
+from benchmarks.supernet._table import retrain_winners
+from optuna_dnas.objectives.supernet import RetrainConfig
+from optuna_dnas.objectives.supernet import SupernetConfig
+
+
+@click.command(context_settings={"show_default": True})
+@click.argument("images", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--directory", type=click.Path(path_type=Path), default=Path("fashion"))
+@click.option("--steps", type=POSITIVE, default=8_000, help="Of the supernet.")
+@click.option("--epochs", type=POSITIVE, default=10, help="From scratch.")
+@click.option("--architectures", type=POSITIVE, default=30, help="To compare accuracies of.")
+@seeds_option("0:5")
+@click.option("--evaluations", type=POSITIVE, default=100, help="Of a search.")
+def main(
+    images: Path,
+    directory: Path,
+    steps: int,
+    epochs: int,
+    architectures: int,
+    seeds: range,
+    evaluations: int,
+) -> None:
+    """Run the experiment on the four IDX files in IMAGES, and print its results."""
+    experiment = Experiment(images, directory)
+    config = RetrainConfig(epochs=epochs)
+    experiment.train(SupernetConfig(steps=steps))
+    agreement = correlate(experiment, config, architectures)
+    click.echo(
+        f"Kendall's tau of inherited and from-scratch accuracies of {agreement.n_architectures} "
+        f"architectures: {agreement.tau:.2f} [{agreement.low:.2f}, {agreement.high:.2f}]\n"
+    )
+    searches = search(experiment, seeds, evaluations)
+    click.echo(format_table(retrain_winners(experiment, searches, config)))
+
+
+if __name__ == "__main__":
+    main()
