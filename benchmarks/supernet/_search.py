@@ -20,7 +20,10 @@ def search(experiment: Experiment, seeds: range, n_evaluations: int) -> list[dic
     wanted = list(itertools.product(seeds, experiment.limits(), SEARCHES))
     done = {_key(record) for record in read_records(output)}
     missing = [run for run in wanted if (*run, n_evaluations) not in done]
-    records = (_run(experiment, *run, n_evaluations) for run in tqdm(missing, unit="search"))
+    records = (
+        _run(experiment, seed, limit, sampler, n_evaluations)
+        for seed, limit, sampler in tqdm(missing, unit="search")
+    )
     for _ in append_records(output, records):
         pass
     return [

@@ -4,6 +4,7 @@ import importlib
 from typing import Any
 from typing import TYPE_CHECKING
 
+from optuna_dnas.objectives._architecture_objective import ArchitectureObjective
 from optuna_dnas.objectives._cell_table import Metrics
 from optuna_dnas.objectives._digits_objective import DigitsCellObjective
 from optuna_dnas.objectives._digits_table import DigitsTable
@@ -12,6 +13,8 @@ from optuna_dnas.objectives._nasbench101_table import NASBench101Table
 
 
 if TYPE_CHECKING:
+    from optuna_dnas.objectives.supernet import SupernetObjective
+    from optuna_dnas.objectives.supernet import WeightSharingModel
     from optuna_dnas.objectives.training import CellTrainingObjective
     from optuna_dnas.objectives.training import LatencyConfig
     from optuna_dnas.objectives.training import TrainingConfig
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "ArchitectureObjective",
     "CellTrainingObjective",
     "DigitsCellObjective",
     "DigitsTable",
@@ -26,15 +30,24 @@ __all__ = [
     "Metrics",
     "NASBench101Objective",
     "NASBench101Table",
+    "SupernetObjective",
     "TrainingConfig",
     "TrainingData",
+    "WeightSharingModel",
 ]
 
 # They import torch: only who trains waits for it.
-_LAZY = frozenset({"CellTrainingObjective", "LatencyConfig", "TrainingConfig", "TrainingData"})
+_LAZY = {
+    "CellTrainingObjective": "training",
+    "LatencyConfig": "training",
+    "SupernetObjective": "supernet",
+    "TrainingConfig": "training",
+    "TrainingData": "training",
+    "WeightSharingModel": "supernet",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.training"), name)
+    return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import optuna
 
-from optuna_dnas.objectives._cell_objective import CellObjective
+from optuna_dnas.objectives._architecture_objective import ArchitectureObjective
 from optuna_dnas.objectives._digits_table import DigitsTable
 from optuna_dnas.search_space import CostLimits
 from optuna_dnas.search_space import ModelSpec
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MAX_VERTICES = 5
 
 
-class DigitsCellObjective(CellObjective):
+class DigitsCellObjective(ArchitectureObjective[ModelSpec]):
     """What a cell of up to 5 vertices achieves on scikit-learn's digits, and what it costs.
 
     ::

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import optuna
 
-from optuna_dnas.objectives._cell_objective import CellObjective
+from optuna_dnas.objectives._architecture_objective import ArchitectureObjective
 from optuna_dnas.objectives._cell_table import METRIC_NAMES
 from optuna_dnas.objectives._nasbench101_table import NASBench101Table
 from optuna_dnas.search_space import COST_NAMES
@@ -13,7 +13,7 @@ from optuna_dnas.search_space import ModelSpec
 from optuna_dnas.search_space import NASBench101Space
 
 
-class NASBench101Objective(CellObjective):
+class NASBench101Objective(ArchitectureObjective[ModelSpec]):
     """What a cell of NASBench-101 achieves and costs.
 
     Every trial keeps, as user attributes: ``architecture`` (read it with ``ModelSpec.parse``),

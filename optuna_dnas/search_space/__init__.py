@@ -1,6 +1,10 @@
 """Search spaces: Optuna parameters, tokens and architectures, and what they cost."""
 
 from optuna_dnas.search_space._base import SearchSpace
+from optuna_dnas.search_space._cells import ABSENT
+from optuna_dnas.search_space._cells import edge_pairs
+from optuna_dnas.search_space._cells import OPS
+from optuna_dnas.search_space._columns import Column
 from optuna_dnas.search_space._cost import Cost
 from optuna_dnas.search_space._cost import COST_NAMES
 from optuna_dnas.search_space._cost import CostLimits
@@ -16,17 +20,13 @@ from optuna_dnas.search_space._mobilenet_spec import MobileNetSpec
 from optuna_dnas.search_space._model_spec import ModelSpec
 from optuna_dnas.search_space._nasbench101 import NASBench101Space
 from optuna_dnas.search_space._nasbench101_cost import NetworkShape
-from optuna_dnas.search_space._picture import Picture
-from optuna_dnas.search_space._recognition import recognize
 from optuna_dnas.search_space._picture import Arrow
 from optuna_dnas.search_space._picture import Box
 from optuna_dnas.search_space._picture import FONT_SIZE
 from optuna_dnas.search_space._picture import Key
+from optuna_dnas.search_space._picture import Picture
 from optuna_dnas.search_space._picture import Point
-from optuna_dnas.search_space._cells import ABSENT
-from optuna_dnas.search_space._cells import edge_pairs
-from optuna_dnas.search_space._cells import OPS
-from optuna_dnas.search_space._columns import Column
+from optuna_dnas.search_space._recognition import recognize
 
 
 __all__ = [

@@ -3,9 +3,11 @@
 import abc
 from collections.abc import Mapping
 from collections.abc import Sequence
+import copy
 from functools import cached_property
 from typing import Any
 from typing import Generic
+from typing import Self
 from typing import TypeVar
 
 import numpy as np
@@ -128,6 +130,16 @@ class SearchSpace(abc.ABC, Generic[ArchitectureT]):
     def conditioned_on(self, tokens: TokenArray) -> "SearchSpace[ArchitectureT]":
         """The space as (N, T) tokens of evaluated architectures show it; by default unchanged."""
         return self
+
+    def within(self, limits: CostLimits) -> Self:
+        """The same space, of which a search may propose what is within these limits.
+
+        Raises:
+            ValueError: Nothing is; the message names the limit that is too tight.
+        """
+        limited = copy.copy(self)
+        limited.limits = limits
+        return limited
 
     @cached_property
     def knows_costs(self) -> bool:

@@ -61,6 +61,9 @@ class MobileNetSpace(SearchSpace[MobileNetSpec]):
         if self.limits.is_bounded:
             self.limits.check_within(*self.cost_range)
 
+    def within(self, limits: CostLimits) -> "MobileNetSpace":
+        return MobileNetSpace(self.shape, limits=limits)
+
     def __repr__(self) -> str:
         text = f"{self.shape}"
         if self.limits.is_bounded:
@@ -82,12 +85,16 @@ class MobileNetSpace(SearchSpace[MobileNetSpec]):
 
     @cached_property
     def _vocabulary(self) -> Vocabulary:
+        # A step is a stage, its layers side by side: so short a sequence is soon learned.
         kinds = (("kernel", self.shape.kernels), ("expansion", self.shape.expansions))
-        return Vocabulary([
-            Token(f"{name}_{k}", len(choices) + may_skip, step=k, slot=slot)
-            for k, may_skip in enumerate(self.shape.may_skip)
-            for slot, (name, choices) in enumerate(kinds)
-        ])
+        places = [n for stage in self.shape.stages for n in range(stage.n_layers)]
+        return Vocabulary(
+            [
+                Token(f"{name}_{k}", len(choices) + (n > 0), step=layer.stage, slot=2 * n + m)
+                for k, (layer, n) in enumerate(zip(self.shape.layers, places, strict=True))
+                for m, (name, choices) in enumerate(kinds)
+            ]
+        )
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -165,7 +172,8 @@ class MobileNetSpace(SearchSpace[MobileNetSpec]):
         index = {str(choice): n for n, choice in enumerate(self.shape.choices)}
         index[SKIP] = len(index)
         rows = [[index[p[name]] for name in self._distributions] for p in params]
-        return self._join(np.array(rows, dtype=np.int64).reshape(len(params), -1))
+        shape = len(params), len(self.shape.layers)
+        return self._join(np.array(rows, dtype=np.int64).reshape(shape))
 
     def tokens_to_params(self, tokens: TokenArray) -> list[dict[str, Any]]:
         texts = [*map(str, self.shape.choices), SKIP]
@@ -196,25 +204,28 @@ class MobileNetSpace(SearchSpace[MobileNetSpec]):
         return fixed
 
     def descriptors(self, tokens: TokenArray) -> FloatArray:
-        """(N, T) canonical tokens -> (N, F): see below.
+        """(N, T) canonical tokens -> (N, F).
 
         Depth of each stage; how many layers of each kernel size and of each expansion ratio; the
-        logarithms of both costs.
+        logarithms of both costs; which kernel size and which expansion ratio each layer has.
         """
-        kernels, expansions = tokens[:, ::2], tokens[:, 1::2]
-        is_present = kernels < len(self.shape.kernels)
-        columns = [
-            *(is_present[:, self._stage_of == s].sum(axis=1) for s in np.unique(self._stage_of)),
-            *((kernels == k).sum(axis=1) for k in range(len(self.shape.kernels))),
-            *((expansions == e).sum(axis=1) for e in range(len(self.shape.expansions))),
-            *np.log(self.token_costs(tokens)).T,
+        kernels = tokens[:, ::2, None] == np.arange(len(self.shape.kernels))  # (N, L, K)
+        expansions = tokens[:, 1::2, None] == np.arange(len(self.shape.expansions))
+        first = np.flatnonzero(np.diff(self._stage_of, prepend=-1))
+        parts = [
+            np.add.reduceat(kernels.any(axis=2).astype(int), first, axis=1),
+            kernels.sum(axis=1),
+            expansions.sum(axis=1),
+            np.log(self.token_costs(tokens)),
+            kernels.reshape(len(tokens), -1),
+            expansions.reshape(len(tokens), -1),
         ]
-        return np.stack(columns, axis=1).astype(float)
+        return np.concatenate(parts, axis=1).astype(float)
 
     def token_costs(self, tokens: TokenArray) -> FloatArray:
         layers = np.arange(len(self.shape.layers))
-        costs: FloatArray = self._costs[layers, tokens[:, ::2], tokens[:, 1::2]].sum(axis=1)
-        return costs + np.array([self._frame.flops, self._frame.params], dtype=float)
+        costs = self._costs[layers, tokens[:, ::2], tokens[:, 1::2]].sum(axis=1)
+        return np.add(costs, [self._frame.flops, self._frame.params], dtype=float)
 
     def tokens_to_architectures(self, tokens: TokenArray) -> list[MobileNetSpec]:
         """(N, T) valid tokens -> N networks."""

@@ -1,12 +1,15 @@
-"""Weight-sharing supernets. They need torch, and are therefore not imported before they are used."""
+"""Weight-sharing supernets. They need torch, and are not imported before they are used."""
 
 from optuna_dnas.objectives.supernet._config import RetrainConfig
 from optuna_dnas.objectives.supernet._config import SupernetConfig
 from optuna_dnas.objectives.supernet._evaluation import Accuracy
 from optuna_dnas.objectives.supernet._evaluation import calibrate
 from optuna_dnas.objectives.supernet._evaluation import evaluate
+from optuna_dnas.objectives.supernet._model import MobileSupernet
 from optuna_dnas.objectives.supernet._network import MobileNetwork
 from optuna_dnas.objectives.supernet._network import Supernet
+from optuna_dnas.objectives.supernet._objective import SupernetObjective
+from optuna_dnas.objectives.supernet._objective import WeightSharingModel
 from optuna_dnas.objectives.supernet._training import retrain
 from optuna_dnas.objectives.supernet._training import RetrainedNetwork
 from optuna_dnas.objectives.supernet._training import train_supernet
@@ -22,12 +25,15 @@ __all__ = [
     "DatasetImages",
     "ImageData",
     "MobileNetwork",
+    "MobileSupernet",
     "RetrainConfig",
     "RetrainedNetwork",
     "Supernet",
     "SupernetConfig",
+    "SupernetObjective",
     "TensorImages",
     "TrainedSupernet",
+    "WeightSharingModel",
     "calibrate",
     "evaluate",
     "open_images",

@@ -54,9 +54,8 @@ class Checkpoint:
             part.replace(path)
         except OSError as error:
             before = "; the checkpoint before it is kept" if path.exists() else ""
-            raise OSError(
-                error.errno, f"{error.strerror or error}: the checkpoint cannot be written{before}", str(path)
-            ) from None
+            reason = f"{error.strerror or error}: the checkpoint cannot be written{before}"
+            raise OSError(error.errno, reason, str(path)) from None
         finally:
             part.unlink(missing_ok=True)
 

@@ -110,7 +110,7 @@ class Distribution:
         """In one message, in place."""
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
         sizes = [tensor.numel() for tensor in tensors]
-        for tensor, part in zip(tensors, self.mean(flat).split(sizes), strict=True):
+        for tensor, part in zip(tensors, torch.split(self.mean(flat), sizes), strict=True):
             tensor.copy_(part.view_as(tensor))
 
 

@@ -238,7 +238,7 @@ class Engine:
     def _build_average(self) -> AveragedModel | None:
         if self._config.ema_decay is None:
             return None
-        average = get_ema_multi_avg_fn(self._config.ema_decay)
+        average = get_ema_multi_avg_fn(self._config.ema_decay)  # type: ignore[no-untyped-call]
         return AveragedModel(self.network, multi_avg_fn=average, use_buffers=True)
 
     def _momentum_buffers(self) -> dict[str, torch.Tensor]:

@@ -67,7 +67,11 @@ def _depths(shape: MobileNetShape, rng: np.random.Generator) -> list[int]:
 
 def _spec(shape: MobileNetShape, choices: IntArray, depths: list[int]) -> MobileNetSpec:
     """The first layers of each stage: where it is skipped makes no difference to a network."""
-    is_present = [n < d for s, d in zip(shape.stages, depths, strict=True) for n in range(s.n_layers)]
+    is_present = [
+        n < depth
+        for stage, depth in zip(shape.stages, depths, strict=True)
+        for n in range(stage.n_layers)
+    ]
     layers = [
         shape.choices[c] if present else None
         for c, present in zip(choices.tolist(), is_present, strict=True)

@@ -3,12 +3,10 @@
 S: steps.
 """
 
-from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import replace
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""How long the network of a cell takes to answer.
+"""How long a network takes to answer.
 
 B: batch, C: channels, H and W: pixels.
 """
@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import statistics
 import time
 from typing import Any
+from typing import Generic
+from typing import TypeVar
 
 import torch
+from torch import nn
 
 from optuna_dnas._checks import check_not_negative
 from optuna_dnas._checks import check_positive
@@ -21,10 +24,9 @@ from optuna_dnas.objectives.training._device import memory_layout
 from optuna_dnas.objectives.training._device import mixed_dtype
 from optuna_dnas.objectives.training._device import run_on_device
 from optuna_dnas.objectives.training._device import synchronize
-from optuna_dnas.objectives.training._network import CellNetwork
-from optuna_dnas.objectives.training._network import initialise
-from optuna_dnas.search_space import ModelSpec
-from optuna_dnas.search_space import NetworkShape
+
+
+ArchitectureT = TypeVar("ArchitectureT")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,23 +49,26 @@ class LatencyConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LatencyMeter:
-    """Measures cells in one network, on one device.
+class LatencyMeter(Generic[ArchitectureT]):
+    """Measures networks on one device.
 
-    Weights do not matter: they are drawn, and nothing is trained. Numbers are of single
-    precision, on CUDA of the shorter format that training mixes in.
+    Nothing is trained: weights do not matter. Numbers are of single precision, on CUDA of the
+    shorter format that training mixes in.
 
     Args:
-        shape: The network around the cells.
+        build: Makes the network of an architecture, new for each: its weights move to the device,
+            and into its number format.
+        image_shape: (C, H, W) of the network's input.
         config: How to measure.
         device: ``"cpu"``, ``"mps"``, or ``"cuda"``.
         n_threads: CPU threads.
     """
 
-    shape: NetworkShape
-    config: LatencyConfig
-    device: str
-    n_threads: int
+    build: Callable[[ArchitectureT], nn.Module]
+    image_shape: tuple[int, int, int]
+    config: LatencyConfig = LatencyConfig()
+    device: str = "cpu"
+    n_threads: int = 1
 
     @property
     def conditions(self) -> dict[str, Any]:
@@ -73,7 +78,7 @@ class LatencyMeter:
             name += f", {self.n_threads} thread" + "s" * (self.n_threads > 1)
         return {"latency_batch_size": self.config.batch_size, "latency_device": name}
 
-    def measure(self, spec: ModelSpec) -> float:
+    def measure(self, architecture: ArchitectureT) -> float:
         """Milliseconds of an inference. Other work on the device makes it longer.
 
         Raises:
@@ -82,19 +87,17 @@ class LatencyMeter:
 
         def run(device: torch.device) -> float:
             with cudnn_settings(device, deterministic=False), torch.inference_mode():
-                return self._measure(spec, device)
+                return self._measure(self.build(architecture), device)
 
         return run_on_device(run, "The inference", device=self.device, n_threads=self.n_threads)
 
-    def _measure(self, spec: ModelSpec, device: torch.device) -> float:
-        generator = private_generator(0)
+    def _measure(self, network: nn.Module, device: torch.device) -> float:
         dtype, layout = mixed_dtype(device) or torch.float32, memory_layout(device)
-        network = initialise(CellNetwork(spec, self.shape), [generator]).eval()
-        network = network.to(device, dtype).to(memory_format=layout)  # type: ignore[call-overload]
-        size, channels = self.shape.image_size, self.shape.image_channels
+        network = network.eval().to(device, dtype)
+        network = network.to(memory_format=layout)  # type: ignore[call-overload]
         images = torch.randn(
-            (self.config.batch_size, channels, size, size),  # (B, C, H, W)
-            generator=generator,
+            (self.config.batch_size, *self.image_shape),  # (B, C, H, W)
+            generator=private_generator(0),
             dtype=torch.float32,
             device="cpu",
         )

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 import optuna
-from optuna.trial import TrialState
 
 from optuna_dnas._torch_scope import resolve_device
-from optuna_dnas.objectives._cell_objective import CellObjective
+from optuna_dnas.objectives._architecture_objective import ArchitectureObjective
 from optuna_dnas.objectives.training._config import TrainingConfig
 from optuna_dnas.objectives.training._data import TrainingData
 from optuna_dnas.objectives.training._device import InsufficientMemoryError
@@ -32,7 +31,7 @@ _DIGEST_KEY = "training_digest"
 _LATENCY_LIMIT = "max_latency"
 
 
-class CellTrainingObjective(CellObjective):
+class CellTrainingObjective(ArchitectureObjective[ModelSpec]):
     """What a cell achieves on your data, trained from scratch, and what it costs.
 
     Every trial keeps, as user attributes: ``architecture`` (read it with ``ModelSpec.parse``),
@@ -108,86 +107,34 @@ class CellTrainingObjective(CellObjective):
             NASBench101Space(max_vertices=max_vertices, network=shape, limits=limits),
             measured=_MEASURED,
             metrics=metrics,
+            offered=METRIC_NAMES,
+            digest_key="training_digest",
+            latency_meter=LatencyMeter(
+                build=partial(_build_network, shape=shape),
+                image_shape=(shape.image_channels, shape.image_size, shape.image_size),
+                config=latency_config or LatencyConfig(),
+                device=device,
+                n_threads=n_threads,
+            ),
+            max_latency=max_latency,
+            reuse=reuse,
         )
         if config.stem_channels < max_vertices - 2:
             raise ValueError(
                 f"`stem_channels` must be at least {max_vertices - 2} for cells of "
                 f"{max_vertices} vertices, but got {config.stem_channels}."
             )
-        if max_latency is not None and not 0 < max_latency < math.inf:
-            raise ValueError(f"`max_latency` must be positive and finite, but got {max_latency}.")
         resolve_device(device)  # A study should not begin with what cannot work.
         self._data, self._seeds = data, _check_seeds(seed)
         # Without a pruner to tell, validation at the stops will do.
         unheard = replace(config, validation_interval=config.epochs)
         self._config = config if self._is_prunable else unheard
         self._device, self._n_threads = device, n_threads
-        self._reuse = reuse
-        self._max_latency = max_latency
-        self._meter: LatencyMeter | None = None
-        if max_latency is not None or "latency" in metrics:
-            self._meter = LatencyMeter(
-                shape=shape,
-                config=latency_config or LatencyConfig(),
-                device=device,
-                n_threads=n_threads,
-            )
         self._training_text = (
             f"{data.digest()} {config.digest_text()} {self._seeds} {self._metrics}"
         )
 
-    @property
-    def limits(self) -> dict[str, float]:
-        """All of them, by the keys of their constraints."""
-        measured = {} if self._max_latency is None else {_LATENCY_LIMIT: self._max_latency}
-        return super().limits | measured
-
-    @property
-    def latency_conditions(self) -> dict[str, Any]:
-        """What must be equal for latencies to be compared; empty where none is measured."""
-        return {} if self._meter is None else self._meter.conditions
-
-    def _measured_excesses(self, spec: ModelSpec) -> dict[str, float]:
-        if self._meter is None or self._max_latency is None:
-            return {}
-        return {_LATENCY_LIMIT: self._meter.measure(spec) - self._max_latency}
-
-    def _measure(self, spec: ModelSpec, trial: optuna.Trial | None) -> dict[str, float]:
-        if trial is None:
-            latency = self._measure_latency(spec) if "latency" in self._metrics else {}
-            return latency | self._train(spec, None)
-        trial.set_user_attr(_DIGEST_KEY, self._digest())
-        known = self._find_results(spec, trial) if self._reuse else None
-        if known is not None:
-            self._keep_latency(known, trial)
-            return known
-        try:
-            latency = self._measure_latency(spec)
-            self._keep_latency(latency, trial)
-            return latency | self._train(spec, trial)
-        except (DivergedError, InsufficientMemoryError) as error:
-            trial.set_user_attr("failure", str(error))
-            message = str(error)
-        # Outside of the handler: the new error must not hold on to the old one's frames.
-        raise optuna.TrialPruned(message)
-
-    def _measure_latency(self, spec: ModelSpec) -> dict[str, float]:
-        return {} if self._meter is None else {"latency": self._meter.measure(spec)}
-
-    def _keep_latency(self, results: Mapping[str, float], trial: optuna.Trial) -> None:
-        """Before the training: what is too slow is not worth it."""
-        if self._meter is None:
-            return
-        latency = results["latency"]
-        for name, value in ({"latency": latency} | self._meter.conditions).items():
-            trial.set_user_attr(name, value)
-        if self._max_latency is None:
-            return
-        trial.set_constraint(_LATENCY_LIMIT, latency - self._max_latency)
-        if latency > self._max_latency:
-            raise optuna.TrialPruned(f"{latency:.4g} ms are more than {self._max_latency:.4g}.")
-
-    def _train(self, spec: ModelSpec, trial: optuna.Trial | None) -> dict[str, float]:
+    def _run(self, spec: ModelSpec, trial: optuna.Trial | None) -> dict[str, float]:
         def report(epoch: int, accuracies: list[float]) -> None:
             if trial is None or not self._is_prunable:
                 return
@@ -215,25 +162,12 @@ class CellTrainingObjective(CellObjective):
         """Optuna prunes only with one objective, and what is reported must be of its kind."""
         return len(self._metrics) == 1 and self._metrics[0].endswith("_accuracy")
 
-    def _find_results(self, spec: ModelSpec, trial: optuna.Trial) -> dict[str, float] | None:
-        """The metrics of an isomorphic cell that the study has completed."""
-        wanted = {"architecture_hash": self.space.hash(spec), _DIGEST_KEY: self._digest()}
-        names = _MEASURED if self._meter is None else (*_MEASURED, "latency")
-        complete = trial.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        for other in complete:
-            attrs = other.user_attrs
-            if all(attrs.get(key) == value for key, value in wanted.items()):
-                trial.set_user_attr("reused_from", attrs.get("reused_from", other.number))
-                known = attrs | dict(zip(self._metrics, other.values, strict=True))
-                return {name: known[name] for name in names}
-        return None
+    def _digest_text(self) -> str:
+        return self._training_text
 
-    def _digest(self) -> str:
-        """Of the machine that is at work, which may not be the one that the objective is from."""
-        text = self._training_text
-        if self._meter is not None:
-            text += f" {self._meter.config} {self._meter.conditions}"
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+def _build_network(spec: ModelSpec, *, shape: NetworkShape) -> CellNetwork:
+    return initialise(CellNetwork(spec, shape), [private_generator(0)])
 
 
 def _check_seeds(seed: int | Sequence[int]) -> tuple[int, ...]:

@@ -1,10 +1,12 @@
-"""What the objectives of cells have in common."""
+"""What all objectives of declared spaces have in common."""
 
 import abc
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
+from typing import Generic
+from typing import TypeVar
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -14,9 +16,11 @@ from optuna.trial import BaseTrial
 from optuna_dnas.exceptions import OutOfDomainError
 from optuna_dnas.search_space import Cost
 from optuna_dnas.search_space import COST_NAMES
-from optuna_dnas.search_space import ModelSpec
-from optuna_dnas.search_space import NASBench101Space
+from optuna_dnas.search_space import CostLimits
+from optuna_dnas.search_space import SearchSpace
 
+
+ArchitectureT = TypeVar("ArchitectureT")
 
 _DIRECTIONS = {
     "validation_accuracy": StudyDirection.MAXIMIZE,
@@ -29,11 +33,11 @@ _DIRECTIONS = {
 }
 
 
-class CellObjective(abc.ABC):
-    """Asks a trial for a cell, measures it, and keeps what is known about it.
+class ArchitectureObjective(abc.ABC, Generic[ArchitectureT]):
+    """Asks a trial for an architecture, measures it, and keeps what is known about it.
 
     Args:
-        space: The space of the cells. Its limits are recorded as constraints.
+        space: The space of the architectures. Its limits are recorded as constraints.
         measured: The metrics that :meth:`_measure` gives.
         metrics: What to optimise.
         offered: What `metrics` may be of.
@@ -41,7 +45,7 @@ class CellObjective(abc.ABC):
 
     def __init__(
         self,
-        space: NASBench101Space,
+        space: SearchSpace[ArchitectureT],
         *,
         measured: Sequence[str],
         metrics: Sequence[str],
@@ -68,9 +72,14 @@ class CellObjective(abc.ABC):
         return [_DIRECTIONS[name] for name in self._metrics]
 
     @property
+    def cost_limits(self) -> CostLimits:
+        """Those of multiply-adds and parameters."""
+        return self.space.limits
+
+    @property
     def limits(self) -> dict[str, float]:
         """All of them, by the keys of their constraints."""
-        return self.space.limits.by_key
+        return self.cost_limits.by_key
 
     @property
     def latency_conditions(self) -> dict[str, Any]:
@@ -78,16 +87,16 @@ class CellObjective(abc.ABC):
         return {}
 
     def __call__(self, trial: optuna.Trial) -> float | tuple[float, ...]:
-        """Ask the trial for a cell, and measure it.
+        """Ask the trial for an architecture, and measure it.
 
         Raises:
-            optuna.TrialPruned: The cell is not valid, or could not be measured to the end.
+            optuna.TrialPruned: It is not valid, or could not be measured to the end.
         """
         try:
-            spec = self.space.suggest(trial)
-            cost = self.space.cost(spec)
-            self._describe(trial, spec, cost)
-            results = self._measure(spec, trial) | asdict(cost)
+            architecture = self.space.suggest(trial)
+            cost = self._cost(architecture)
+            self._describe(trial, architecture, cost)
+            results = self._measure(architecture, trial) | _by_name(cost)
         except OutOfDomainError as error:
             trial.set_user_attr("invalid", str(error))
             raise optuna.TrialPruned(str(error)) from None
@@ -100,40 +109,55 @@ class CellObjective(abc.ABC):
         """The values of a set of parameters, without a trial.
 
         Raises:
-            OutOfDomainError: The parameters do not make a cell that can be measured.
+            OutOfDomainError: The parameters do not make an architecture that can be measured.
         """
-        spec = self.space.params_to_architecture(params)
-        return self._values(self._measure(spec, None) | asdict(self.space.cost(spec)))
+        architecture = self.space.params_to_architecture(params)
+        cost = self._cost(architecture)
+        return self._values(self._measure(architecture, None) | _by_name(cost))
 
     def evaluate_constraints(self, params: Mapping[str, Any]) -> dict[str, float]:
         """By how much each limit is broken; feasible where that is not positive."""
-        spec = self.space.params_to_architecture(params)
-        return self.space.limits.excesses(self.space.cost(spec)) | self._measured_excesses(spec)
+        architecture = self.space.params_to_architecture(params)
+        cost = self._cost(architecture)
+        excesses = {} if cost is None else self.cost_limits.excesses(cost)
+        return excesses | self._measured_excesses(architecture)
 
     @abc.abstractmethod
-    def _measure(self, spec: ModelSpec, trial: optuna.Trial | None) -> dict[str, float]:
-        """The metrics of a cell by name; may report to the trial, and be pruned.
+    def _measure(
+        self, architecture: ArchitectureT, trial: optuna.Trial | None
+    ) -> dict[str, float]:
+        """The metrics of an architecture by name; may report to the trial, and be pruned.
 
         Raises:
-            OutOfDomainError: The cell cannot be measured.
+            OutOfDomainError: The architecture cannot be measured.
         """
 
-    def _measured_excesses(self, spec: ModelSpec) -> dict[str, float]:
-        """The same of the limits that the space does not know."""
+    def _cost(self, architecture: ArchitectureT) -> Cost | None:
+        """What it costs; `None` if nobody knows."""
+        return self.space.cost(architecture)
+
+    def _measured_excesses(self, architecture: ArchitectureT) -> dict[str, float]:
+        """By how much the limits are broken that are not of multiply-adds or parameters."""
         return {}
 
-    def _describe(self, trial: BaseTrial, spec: ModelSpec, cost: Cost) -> None:
-        """Before it is measured, so that a trial that ends early says which cell it was."""
-        trial.set_user_attr("architecture", str(spec))
-        trial.set_user_attr("architecture_hash", self.space.hash(spec))
+    def _describe(self, trial: BaseTrial, architecture: ArchitectureT, cost: Cost | None) -> None:
+        """Before it is measured, so that a trial that ends early says what it was."""
+        trial.set_user_attr("architecture", str(architecture))
+        trial.set_user_attr("architecture_hash", self.space.hash(architecture))
+        if cost is None:
+            return
         for name in COST_NAMES:
             trial.set_user_attr(name, getattr(cost, name))
-        for key, excess in self.space.limits.excesses(cost).items():
+        for key, excess in self.cost_limits.excesses(cost).items():
             trial.set_constraint(key, excess)
 
     def _values(self, results: Mapping[str, float]) -> float | tuple[float, ...]:
         values = tuple(results[name] for name in self._metrics)
         return values if len(values) > 1 else values[0]
+
+
+def _by_name(cost: Cost | None) -> dict[str, float]:
+    return {} if cost is None else asdict(cost)
 
 
 def _check_metrics(metrics: Sequence[str], offered: Sequence[str]) -> None:
