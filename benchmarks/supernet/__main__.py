@@ -27,6 +27,9 @@ from optuna_dnas.objectives.supernet import SupernetConfig
 @click.option("--directory", type=click.Path(path_type=Path), default=Path("fashion"))
 @click.option("--steps", type=POSITIVE, default=8_000, help="Of the supernet.")
 @click.option("--epochs", type=POSITIVE, default=10, help="From scratch.")
+@click.option(
+    "--validation-images", type=POSITIVE, default=10_000, help="Of the evaluation of a subnet."
+)
 @click.option("--architectures", type=POSITIVE, default=30, help="To compare accuracies of.")
 @seeds_option("0:5")
 @click.option("--evaluations", type=POSITIVE, default=100, help="Of a search.")
@@ -35,13 +38,15 @@ def main(
     directory: Path,
     steps: int,
     epochs: int,
+    validation_images: int,
     architectures: int,
     seeds: range,
     evaluations: int,
 ) -> None:
     """Run the experiment on the four IDX files in IMAGES, and print its results."""
-    experiment = Experiment(images, directory)
-    config = RetrainConfig(epochs=epochs)
+    experiment = Experiment(images, directory, validation_images)
+    # The fewest validations: only the last one counts.
+    config = RetrainConfig(epochs=epochs, validation_interval=epochs)
     experiment.train(SupernetConfig(steps=steps))
     agreement = correlate(experiment, config, architectures)
     click.echo(

@@ -19,6 +19,7 @@ from optuna_dnas.objectives.supernet import TrainedSupernet
 from optuna_dnas.search_space import MobileNetShape
 from optuna_dnas.search_space import MobileNetSpace
 from optuna_dnas.search_space import MobileNetSpec
+from optuna_dnas.search_space import Stage
 
 
 # Of the multiply-adds of uniform architectures.
@@ -33,20 +34,30 @@ class Experiment:
     Args:
         images: The folder of the four IDX files.
         directory: Of the results. What is there is not done again.
+        n_validation_images: Of one evaluation.
     """
 
     images: Path
     directory: Path
+    n_validation_images: int
 
     @cached_property
     def shape(self) -> MobileNetShape:
-        """The reduced space."""
-        return MobileNetShape.small(image_size=28, image_channels=1, n_classes=10)
+        """The reduced space: 66,564 networks of .2 to 2 million multiply-adds."""
+        return MobileNetShape(
+            stages=(Stage(16, 3, 2), Stage(32, 3, 2)),
+            stem_channels=8,
+            first_channels=8,
+            head_channels=64,
+            image_size=28,
+            image_channels=1,
+            n_classes=10,
+        )
 
     @cached_property
     def data(self) -> ImageData:
-        """10,000 of the 60,000 training images are the validation part."""
-        return open_images("idx", self.images, validation_fraction=1 / 6, seed=0)
+        """20,000 of the 60,000 training images to train on, 40,000 held out."""
+        return open_images("idx", self.images, validation_fraction=2 / 3, seed=0)
 
     @property
     def supernet_path(self) -> Path:
@@ -60,7 +71,12 @@ class Experiment:
 
     def open_model(self) -> MobileSupernet:
         """The trained supernet, ready for evaluations."""
-        return MobileSupernet(TrainedSupernet.load(self.supernet_path), self.data)
+        return MobileSupernet(
+            TrainedSupernet.load(self.supernet_path),
+            self.data,
+            n_calibration_images=512,
+            n_validation_images=self.n_validation_images,
+        )
 
     def retrain(self, spec: MobileNetSpec, config: RetrainConfig) -> RetrainedNetwork:
         """Train an architecture from scratch, unless that is done."""

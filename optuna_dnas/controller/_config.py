@@ -169,7 +169,13 @@ class ControllerConfig:
         """
         longest = min(1_000, 10_000 / sequence_length)
         n_steps = round(min(longest, 80 * math.log(max(space_size, 4))))
-        return cls(objective=KLObjective(), n_cells=6_000, n_steps=n_steps, learning_rate=6e-3)
+        return cls(
+            latent_dim=_latent_dim(space_size),
+            objective=KLObjective(),
+            n_cells=6_000,
+            n_steps=n_steps,
+            learning_rate=6e-3,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,6 +270,12 @@ class SemiSupervisedConfig:
         check_positive(self, "learning_rate", "predictor_dim", "gradient_clip")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"`dropout` must be in [0, 1), but got {self.dropout}.")
+
+
+def _latent_dim(space_size: float) -> int:
+    """One dimension for each 0.8 nats of an architecture, from 16 to 48."""
+    n_nats = math.log(min(max(space_size, 1.0), 1e300))
+    return min(48, max(ControllerConfig.latent_dim, round(n_nats / 0.8)))
 
 
 def replace_infinite(values: FloatArray) -> FloatArray:

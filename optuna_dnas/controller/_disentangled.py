@@ -32,7 +32,7 @@ from optuna_dnas._typing import IntArray
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller._config import ControllerConfig
 from optuna_dnas.controller._config import positive_scale
-from optuna_dnas.controller._guidance import GuidanceData
+from optuna_dnas.controller._guidance_data import GuidanceData
 from optuna_dnas.controller._latent import Latent
 from optuna_dnas.controller._losses import token_logits
 from optuna_dnas.controller._modules import Autoencoder

@@ -7,19 +7,15 @@ N: architectures of training, M: architectures among which there are partners, T
 D: latent dimensions, G: guided factors, V: values of a factor, K: partners, C: choices.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from optuna_dnas._typing import BoolArray
-from optuna_dnas._typing import FloatArray
-from optuna_dnas._typing import IntArray
-from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller._config import GuidedConfig
 from optuna_dnas.controller._config import positive_scale
+from optuna_dnas.controller._guidance_data import GuidanceData
+from optuna_dnas.controller._guidance_data import GuidedFactor
 from optuna_dnas.controller._losses import guide_error
 from optuna_dnas.controller._losses import set_error
 from optuna_dnas.controller._losses import token_logits
@@ -28,38 +24,6 @@ from optuna_dnas.controller._modules import Reconstruction
 
 
 _REACH = 3.2  # Standard deviations of a factor: its values beyond are too rare to be asked for.
-
-
-@dataclass(frozen=True)
-class GuidedFactor:
-    """What latent number g shall be.
-
-    Args:
-        of_architectures: (N,) values of the architectures of training; NaN where the factor does
-            not apply.
-        values: (V,) all values, ascending.
-        partners: (N, V, K) for each architecture and value the architectures, by their number
-            among the M, that are the same but for this value.
-        exist: (N, V, K) which of the K there are; at least one.
-    """
-
-    of_architectures: FloatArray
-    values: FloatArray
-    partners: IntArray
-    exist: BoolArray
-
-
-@dataclass(frozen=True)
-class GuidanceData:
-    """What is known of the architectures of training.
-
-    Args:
-        factors: G of them, for the first G latents.
-        tokens: (M, T) architectures among which there are partners.
-    """
-
-    factors: Sequence[GuidedFactor]
-    tokens: TokenArray
 
 
 class Guidance:

@@ -18,7 +18,7 @@ from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller._config import ControllerConfig
 from optuna_dnas.controller._config import GuidedConfig
 from optuna_dnas.controller._guidance import Guidance
-from optuna_dnas.controller._guidance import GuidanceData
+from optuna_dnas.controller._guidance_data import GuidanceData
 from optuna_dnas.controller._losses import reconstruction_error
 from optuna_dnas.controller._modules import Autoencoder
 from optuna_dnas.controller._modules import initialise

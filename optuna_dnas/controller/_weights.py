@@ -38,7 +38,7 @@ def resolve_config(space: SearchSpace[Any], config: ControllerConfig | None) -> 
     if config is not None:
         return config
     thorough = ControllerConfig()
-    is_shipped = os.path.exists(_path(SHIPPED_WEIGHTS, space, thorough))
+    is_shipped = os.path.exists(weights_path(SHIPPED_WEIGHTS, space, thorough))
     if is_shipped:
         return thorough
     assert space.vocabulary is not None
@@ -50,7 +50,7 @@ def missing_weights(space: SearchSpace[Any], config: ControllerConfig | None) ->
     if space.vocabulary is None:
         return None
     config = resolve_config(space, config)
-    paths = [_path(folder, space, config) for folder in (SHIPPED_WEIGHTS, _cache())]
+    paths = [weights_path(folder, space, config) for folder in (SHIPPED_WEIGHTS, _cache())]
     return None if any(map(os.path.exists, paths)) else paths[-1]
 
 
@@ -80,7 +80,7 @@ def load_or_pretrain(
     assert vocabulary is not None
     config = resolve_config(space, config)
     folders = (SHIPPED_WEIGHTS, _cache()) if directory is None else (directory,)
-    paths = [_path(folder, space, config) for folder in folders]
+    paths = [weights_path(folder, space, config) for folder in folders]
     with _lock(paths[-1]):
         for path in paths:
             try:
@@ -98,7 +98,8 @@ def load_or_pretrain(
         return latent
 
 
-def _path(folder: Path, space: SearchSpace[Any], config: ControllerConfig) -> Path:
+def weights_path(folder: Path, space: SearchSpace[Any], config: ControllerConfig) -> Path:
+    """Where a folder has the weights of a space with a vocabulary."""
     assert space.vocabulary is not None
     name = hashlib.sha256(fingerprint(space.vocabulary, config).encode()).hexdigest()[:16]
     return folder / f"{name}.safetensors"

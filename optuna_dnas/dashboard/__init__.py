@@ -1,6 +1,7 @@
 """Studies of architectures in optuna-dashboard, which comes with ``optuna-dnas[dashboard]``."""
 
 from optuna_dnas.dashboard._callback import DashboardCallback
+from optuna_dnas.dashboard._format import optuna_dashboard
 
 
-__all__ = ["DashboardCallback"]
+__all__ = ["DashboardCallback", "optuna_dashboard"]

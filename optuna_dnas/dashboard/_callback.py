@@ -23,9 +23,9 @@ from optuna_dnas.dashboard._figures import publish_figures
 from optuna_dnas.dashboard._format import optuna_dashboard
 from optuna_dnas.dashboard._format import read_attrs
 from optuna_dnas.dashboard._notes import publish_notes
-from optuna_dnas.interpret._evaluated import evaluated
+from optuna_dnas.interpret import evaluated
 from optuna_dnas.search_space import SearchSpace
-from optuna_dnas.visualization._plotly import graph_objects
+from optuna_dnas.visualization import graph_objects
 
 
 _logger = get_logger(__name__)

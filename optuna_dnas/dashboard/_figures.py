@@ -15,11 +15,11 @@ from optuna_dnas._typing import IntArray
 from optuna_dnas.controller import ControllerConfig
 from optuna_dnas.dashboard._format import write_figure
 from optuna_dnas.search_space import SearchSpace
+from optuna_dnas.visualization import Figure
 from optuna_dnas.visualization import plot_budget_front
 from optuna_dnas.visualization import plot_factor_accuracy
 from optuna_dnas.visualization import plot_latent_space
 from optuna_dnas.visualization import plot_sources
-from optuna_dnas.visualization._plotly import Figure
 
 
 _HEIGHT = 450  # The dashboard cuts off what is below.

@@ -10,11 +10,11 @@ from optuna.trial import FrozenTrial
 from optuna_dnas._typing import IntArray
 from optuna_dnas.dashboard._format import read_note
 from optuna_dnas.dashboard._format import write_note
-from optuna_dnas.interpret._evaluated import Evaluated
+from optuna_dnas.interpret import Evaluated
 from optuna_dnas.sampler import PREDICTION_KEY
 from optuna_dnas.search_space import COST_NAMES
 from optuna_dnas.strategies import non_dominated
-from optuna_dnas.visualization._labels import quantity
+from optuna_dnas.visualization import quantity
 
 
 # How a note of ours begins: no other one is touched.

@@ -11,6 +11,7 @@ from optuna_dnas.explanation._explain import Provenance
 from optuna_dnas.explanation._factors import FactorFinding
 from optuna_dnas.explanation._figures import ReportFigure
 from optuna_dnas.explanation._html import to_html
+from optuna_dnas.explanation._words import summary
 
 
 __all__ = [
@@ -24,5 +25,6 @@ __all__ = [
     "ReportFigure",
     "SourceShare",
     "explain",
+    "summary",
     "to_html",
 ]

@@ -9,10 +9,9 @@ from optuna.study import Study
 from optuna.trial import TrialState
 
 from optuna_dnas._optuna_compat import get_trials
-from optuna_dnas.interpret._evaluated import Evaluated
-from optuna_dnas.interpret._evaluated import source
-from optuna_dnas.visualization._colors import sorted_sources
-from optuna_dnas.visualization._sources import _improvements
+from optuna_dnas.interpret import Evaluated
+from optuna_dnas.interpret import source_of
+from optuna_dnas.visualization import sorted_sources
 
 
 _N_PERIODS = 8
@@ -71,12 +70,12 @@ def read_course(study: Study, data: Evaluated, column: int) -> Course:
         column: The objective.
     """
     proposed = {
-        trial.number: source(trial)
+        trial.number: source_of(trial)
         for trial in get_trials(study, use_cache=False)
         if trial.state != TrialState.WAITING
     }
     numbers = data.numbers.tolist()
-    improved = {n for n, is_one in zip(numbers, _improvements(data), strict=True) if is_one}
+    improved = {n for n, is_one in zip(numbers, data.improvements, strict=True) if is_one}
     values = {
         number: float(value)
         for number, value, is_within in zip(

@@ -18,13 +18,13 @@ from optuna_dnas.explanation._factors import factor_findings
 from optuna_dnas.explanation._factors import FactorFinding
 from optuna_dnas.explanation._figures import draw_figures
 from optuna_dnas.explanation._figures import ReportFigure
-from optuna_dnas.interpret._evaluated import Evaluated
-from optuna_dnas.interpret._evaluated import evaluated
+from optuna_dnas.interpret import Evaluated
+from optuna_dnas.interpret import evaluated
 from optuna_dnas.search_space import COST_NAMES
 from optuna_dnas.search_space import Picture
 from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.strategies import non_dominated
-from optuna_dnas.visualization._budget import read_budget
+from optuna_dnas.visualization import read_budget
 
 
 MAX_CHOSEN = 6

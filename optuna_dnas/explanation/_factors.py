@@ -9,10 +9,10 @@ from optuna_dnas._typing import IntArray
 from optuna_dnas.config import DNASConfig
 from optuna_dnas.explanation._effects import Effect
 from optuna_dnas.explanation._effects import effects
+from optuna_dnas.interpret import COST
+from optuna_dnas.interpret import Evaluated
 from optuna_dnas.interpret import Factor
 from optuna_dnas.interpret import generative_factors
-from optuna_dnas.interpret._evaluated import Evaluated
-from optuna_dnas.interpret._nasbench101_factors import COST
 from optuna_dnas.strategies import DenseRegions
 
 

@@ -9,17 +9,17 @@ from optuna.study import Study
 
 from optuna_dnas.explanation._factors import top_k
 from optuna_dnas.interpret import controller_of
+from optuna_dnas.interpret import Evaluated
 from optuna_dnas.interpret import Factor
 from optuna_dnas.interpret import LatentControl
-from optuna_dnas.interpret._evaluated import Evaluated
+from optuna_dnas.visualization import factor_map
+from optuna_dnas.visualization import factor_map_figure
+from optuna_dnas.visualization import Figure
 from optuna_dnas.visualization import plot_budget_front
 from optuna_dnas.visualization import plot_factor_accuracy
 from optuna_dnas.visualization import plot_latent_space
 from optuna_dnas.visualization import plot_sources
-from optuna_dnas.visualization._factor_map import factor_map_info
-from optuna_dnas.visualization._factor_map import factor_map_plot
-from optuna_dnas.visualization._plotly import Figure
-from optuna_dnas.visualization._traversal import traversal_figure
+from optuna_dnas.visualization import traversal_figure
 
 
 SOURCES_KEY = "sources"
@@ -100,6 +100,16 @@ def _figures(study: Study, data: Evaluated, target: str) -> Iterator[ReportFigur
         ),
     )
     if data.space.vocabulary is not None:
+        yield ReportFigure(
+            key="concepts",
+            title="Quality by concept",
+            figure=plot_factor_accuracy(study, top_k=k, explanatory=True, **about),
+            reading=(
+                "The same for a code whose dimensions are concepts, as far as the package has "
+                "one for the space: each panel is headed by the concept that its dimension knows "
+                "most of. Where the shaded range is narrow, the best architectures agree."
+            ),
+        )
         yield from _latent_figures(data, data.objective(target))
 
 
@@ -119,11 +129,11 @@ def _factor_reading(data: Evaluated, k: int) -> str:
 
 def _latent_figures(data: Evaluated, column: int) -> Iterator[ReportFigure]:
     latent = data.explanatory_latent()
-    info = factor_map_info(latent, data.space)
+    info = factor_map(latent, data.space)
     yield ReportFigure(
         key="map",
         title="What the dimensions of a code mean",
-        figure=factor_map_plot(info),
+        figure=factor_map_figure(info),
         reading=(
             "A row is a dimension of a code of architectures, a column a concept of people. The "
             "darker, the more the dimension knows of the concept. “controls”: turning this knob "
@@ -131,12 +141,14 @@ def _latent_figures(data: Evaluated, column: int) -> Iterator[ReportFigure]:
             "turning it does not change it."
         ),
     )
-    architectures = data.best_architectures(_N_TRAVERSED, column)
+    rows = data.best_rows(_N_TRAVERSED, column)
+    architectures = data.architectures(rows)
+    names = [f"trial {number}" for number in data.numbers[rows]]
     for control, concept in _knobs(info.controls):
         yield ReportFigure(
             key=f"traversal-{control.latent}",
             title=f"Turning one knob: {concept.name}",
-            figure=traversal_figure(latent, data.space, architectures, control.latent),
+            figure=traversal_figure(latent, data.space, architectures, control, names=names),
             reading=(
                 "Each row is one of the best architectures, and what becomes of it when dimension "
                 f"{control.latent} alone is turned from low to high. In random architectures "

@@ -14,9 +14,9 @@ from optuna_dnas.explanation._figures import ReportFigure
 from optuna_dnas.explanation._figures import SOURCES_KEY
 from optuna_dnas.explanation._style import DRAW
 from optuna_dnas.explanation._style import STYLE
-from optuna_dnas.visualization._labels import quantity
-from optuna_dnas.visualization._plotly import graph_objects
-from optuna_dnas.visualization._svg import to_svg
+from optuna_dnas.visualization import graph_objects
+from optuna_dnas.visualization import quantity
+from optuna_dnas.visualization import to_svg
 
 
 def to_html(explanation: Explanation) -> str:

@@ -7,7 +7,7 @@ from optuna_dnas.explanation._effects import MIN_TRIALS
 from optuna_dnas.explanation._explain import Chosen
 from optuna_dnas.explanation._explain import Explanation
 from optuna_dnas.explanation._factors import FactorFinding
-from optuna_dnas.visualization._labels import quantity
+from optuna_dnas.visualization import quantity
 
 
 SOURCE_MEANINGS = {

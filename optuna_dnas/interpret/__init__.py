@@ -9,6 +9,10 @@ from optuna_dnas.interpret._decoding import Decoding
 from optuna_dnas.interpret._decoding import LatentWithProbabilities
 from optuna_dnas.interpret._decoding import LikeliestDecoding
 from optuna_dnas.interpret._decoding import ValidDecoding
+from optuna_dnas.interpret._evaluated import Evaluated
+from optuna_dnas.interpret._evaluated import evaluated
+from optuna_dnas.interpret._evaluated import source_of
+from optuna_dnas.interpret._factors import COST
 from optuna_dnas.interpret._factors import Factor
 from optuna_dnas.interpret._factors import FactorModel
 from optuna_dnas.interpret._factors import generative_factors
@@ -18,6 +22,7 @@ from optuna_dnas.interpret._information import Information
 from optuna_dnas.interpret._information import information
 from optuna_dnas.interpret._information import mutual_information_gap
 from optuna_dnas.interpret._information import rank_correlations
+from optuna_dnas.interpret._mobilenet_factors import MobileNetFactors
 from optuna_dnas.interpret._nasbench101_factors import NASBench101Factors
 from optuna_dnas.interpret._predictability import attribute_predictability
 from optuna_dnas.interpret._predictability import DCI
@@ -34,9 +39,11 @@ from optuna_dnas.interpret._traversal import traverse
 
 
 __all__ = [
+    "COST",
     "DCI",
     "Decoded",
     "Decoding",
+    "Evaluated",
     "Factor",
     "FactorModel",
     "FlatFactors",
@@ -46,6 +53,7 @@ __all__ = [
     "LatentQuality",
     "LatentWithProbabilities",
     "LikeliestDecoding",
+    "MobileNetFactors",
     "NASBench101Factors",
     "Traversals",
     "ValidDecoding",
@@ -53,6 +61,7 @@ __all__ = [
     "basic_information",
     "controller_of",
     "dci",
+    "evaluated",
     "generative_factors",
     "guided_nasbench101",
     "information",
@@ -62,6 +71,7 @@ __all__ = [
     "pretrain_guided",
     "rank_correlations",
     "separated_attribute_predictability",
+    "source_of",
     "traversal_codes",
     "traverse",
     "unguided_nasbench101",

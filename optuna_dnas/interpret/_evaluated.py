@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from optuna.study import Study
@@ -24,15 +25,19 @@ from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller import ControllerConfig
 from optuna_dnas.controller import IdentityLatent
 from optuna_dnas.controller import Latent
-from optuna_dnas.controller._weights import load_or_pretrain
-from optuna_dnas.controller._weights import missing_weights
-from optuna_dnas.interpret._decoding import LatentWithProbabilities
+from optuna_dnas.controller import load_or_pretrain
+from optuna_dnas.controller import missing_weights
 from optuna_dnas.interpret._presets import guided_nasbench101
 from optuna_dnas.sampler import SOURCE_KEY
 from optuna_dnas.search_space import COST_NAMES
 from optuna_dnas.search_space import FlatSpace
+from optuna_dnas.search_space import NASBench101Space
 from optuna_dnas.search_space import recognize
 from optuna_dnas.search_space import SearchSpace
+
+
+if TYPE_CHECKING:
+    from optuna_dnas.controller import DisentangledLatent
 
 
 _logger = get_logger(__name__)
@@ -61,6 +66,15 @@ class Evaluated(NamedTuple):
         """(N, M) values to be minimised."""
         return self.values * self.signs
 
+    @property
+    def improvements(self) -> BoolArray:
+        """(N,) feasible trials that no earlier one is as good as in every objective."""
+        losses = np.where(self.is_feasible[:, None], self.losses, np.inf)
+        improves = self.is_feasible.copy()
+        for n in range(1, len(losses)):
+            improves[n] &= not (losses[:n] <= losses[n]).all(axis=1).any()
+        return improves
+
     def objective(self, target: str | None) -> int:
         """The column of an objective, by default the first one.
 
@@ -73,11 +87,15 @@ class Evaluated(NamedTuple):
             raise ValueError(f"`target` must be one of {self.metric_names}, but got {target!r}.")
         return self.metric_names.index(target)
 
-    def best_architectures(self, n: int, column: int) -> list[Any]:
-        """At most ``n`` different ones, the best in one objective first."""
-        tokens = self.tokens[self.ranking(column)]
-        _, first = np.unique(tokens, axis=0, return_index=True)
-        params = self.space.tokens_to_params(tokens[np.sort(first)[:n]])
+    def best_rows(self, n: int, column: int) -> IntArray:
+        """At most ``n`` rows, of different architectures, the best in one objective first."""
+        ranking = self.ranking(column)
+        _, first = np.unique(self.tokens[ranking], axis=0, return_index=True)
+        return ranking[np.sort(first)[:n]]
+
+    def architectures(self, rows: IntArray) -> list[Any]:
+        """The canonical architectures of some rows."""
+        params = self.space.tokens_to_params(self.tokens[rows])
         return [self.space.params_to_architecture(p) for p in params]
 
     def ranking(self, column: int) -> IntArray:
@@ -94,7 +112,7 @@ class Evaluated(NamedTuple):
             return IdentityLatent(self.space)
         return load_or_pretrain(self.space, config, device="cpu")
 
-    def explanatory_latent(self) -> LatentWithProbabilities:
+    def explanatory_latent(self) -> "DisentangledLatent":
         """A latent space to explain architectures by.
 
         The structure-supervised one (`guided_nasbench101`) where its weights ship with the
@@ -105,9 +123,15 @@ class Evaluated(NamedTuple):
         """
         if isinstance(self.space, FlatSpace):
             raise ValueError("`study` has a space without a decoder: its latents are parameters.")
-        guided = guided_nasbench101()
-        is_shipped = missing_weights(self.space, guided) is None
-        return load_or_pretrain(self.space, guided if is_shipped else None, device="cpu")
+        return load_or_pretrain(self.space, _explanatory_config(self.space), device="cpu")
+
+
+def _explanatory_config(space: SearchSpace[Any]) -> ControllerConfig | None:
+    """`None`: that of the search."""
+    if not isinstance(space, NASBench101Space):
+        return None
+    guided = guided_nasbench101(space.max_vertices)
+    return guided if missing_weights(space, guided) is None else None
 
 
 def evaluated(study: Study, space: SearchSpace[Any] | None = None) -> Evaluated:
@@ -138,7 +162,7 @@ def evaluated(study: Study, space: SearchSpace[Any] | None = None) -> Evaluated:
         values=np.array([trial.values for trial in trials]),
         costs=_costs(space, trials, canonical),
         is_feasible=np.array([is_feasible(trial) for trial in trials]),
-        sources=tuple(source(trial) for trial in trials),
+        sources=tuple(source_of(trial) for trial in trials),
     )
 
 
@@ -155,7 +179,7 @@ def signs(study: Study) -> FloatArray:
     return np.array([-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in study.directions])
 
 
-def source(trial: FrozenTrial) -> str:
+def source_of(trial: FrozenTrial) -> str:
     """Which part of the search proposed a trial; ``independent`` if it was no `DNASSampler`."""
     return str(trial.user_attrs.get(SOURCE_KEY, "independent"))
 

@@ -18,6 +18,11 @@ from optuna_dnas._typing import TokenArray
 from optuna_dnas.search_space import SearchSpace
 
 
+LAYERS = "number of layers"
+COST = "cost"
+"""Kinds of factors that spaces have in common."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Factor:
     """One concept.

@@ -13,8 +13,8 @@ from optuna_dnas._typing import TokenArray
 from optuna_dnas.interpret._factors import Factor
 from optuna_dnas.interpret._factors import FactorModel
 from optuna_dnas.interpret._factors import generative_factors
+from optuna_dnas.search_space import Column
 from optuna_dnas.search_space import FlatSpace
-from optuna_dnas.search_space._columns import Column
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optuna_dnas._typing import TokenArray
+from optuna_dnas.controller import GuidanceData
 from optuna_dnas.controller import GuidedConfig
+from optuna_dnas.controller import GuidedFactor
 from optuna_dnas.interpret._factors import FactorModel
 from optuna_dnas.interpret._factors import generative_factors
 from optuna_dnas.interpret._pairs import match_partners
@@ -20,8 +22,7 @@ from optuna_dnas.search_space import SearchSpace
 
 
 if TYPE_CHECKING:
-    from optuna_dnas.controller._disentangled import DisentangledLatent
-    from optuna_dnas.controller._guidance import GuidanceData
+    from optuna_dnas.controller import DisentangledLatent
 
 
 _CHUNK = 20_000
@@ -47,7 +48,7 @@ def pretrain_guided(
     Raises:
         ValueError: The space has no such factors.
     """
-    from optuna_dnas.controller._disentangled import DisentangledLatent
+    from optuna_dnas.controller import DisentangledLatent
 
     assert space.vocabulary is not None
     pool = draw_pool(space, config.n_pool, np.random.default_rng(seed))
@@ -81,9 +82,6 @@ def make_guidance(
     Raises:
         ValueError: The model has no such factors.
     """
-    from optuna_dnas.controller._guidance import GuidanceData
-    from optuna_dnas.controller._guidance import GuidedFactor
-
     basic, n_matched = model.basic, min(config.n_cells, len(pool))
     columns = [_column(model, name) for name in config.guided_factors]
     chunks = np.array_split(pool, 1 + len(pool) // _CHUNK)

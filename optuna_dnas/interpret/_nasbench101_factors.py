@@ -8,20 +8,20 @@ import numpy as np
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
 from optuna_dnas._typing import TokenArray
+from optuna_dnas.interpret._factors import COST
 from optuna_dnas.interpret._factors import Factor
 from optuna_dnas.interpret._factors import FactorModel
 from optuna_dnas.interpret._factors import generative_factors
+from optuna_dnas.interpret._factors import LAYERS
+from optuna_dnas.search_space import ABSENT
+from optuna_dnas.search_space import edge_pairs
 from optuna_dnas.search_space import NASBench101Space
-from optuna_dnas.search_space._cells import ABSENT
-from optuna_dnas.search_space._cells import edge_pairs
-from optuna_dnas.search_space._cells import OPS
+from optuna_dnas.search_space import OPS
 
 
 OPERATION = "operation"
 SKIP = "skip connection"
-LAYERS = "number of layers"
 CONNECTIONS = "connections"
-COST = "cost"
 
 _OP_NAMES = tuple(op.removesuffix("-bn-relu") for op in OPS)
 

@@ -4,6 +4,8 @@ N: architectures, n: those whose partners are looked for, T: tokens, G: factors,
 factor, K: partners.
 """
 
+from collections.abc import Iterator
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -37,21 +39,24 @@ def match_partners(
     n_matched: int,
     n_partners: int,
 ) -> Partners:
-    """Find the partners of the first ``n_matched`` architectures, among all N of them."""
+    """Find the partners of the first ``n_matched`` architectures, among all N of them.
+
+    Only factors that apply to both of a pair must agree: a vertex that is added brings an
+    operation of its own.
+    """
     column = factors[:, factor]
     values = np.unique(column[~np.isnan(column)])
     indices = np.zeros((n_matched, len(values), n_partners), dtype=np.int64)
     exist = np.zeros(indices.shape, dtype=bool)
-    for members in _groups(np.delete(factors, factor, axis=1)):
-        matched = members[members < n_matched]
-        if not len(matched):
-            continue
+    others = np.delete(factors, factor, axis=1)
+    for matched, members in _alike(others, n_matched):
         for v, value in enumerate(values):
             candidates = members[column[members] == value][:_MAX_CANDIDATES]
-            if len(candidates):
+            lacking = matched[~exist[matched, v, 0]]
+            if len(candidates) and len(lacking):
                 k = min(n_partners, len(candidates))
-                indices[matched, v, :k] = _nearest(tokens, matched, candidates, k)
-                exist[matched, v, :k] = True
+                indices[lacking, v, :k] = _nearest(tokens, lacking, candidates, k)
+                exist[lacking, v, :k] = True
     rows = np.arange(n_matched)
     own_value = np.abs(column[:n_matched, None] - values).argmin(axis=1)
     # At its own value an architecture is its own and only partner: to be reconstructed.
@@ -61,9 +66,32 @@ def match_partners(
     return _saturate(Partners(indices, exist, values), own_value)
 
 
+def _alike(
+    factors: FloatArray,  # (N, G), NaN where a factor does not apply
+    n_matched: int,
+) -> Iterator[tuple[IntArray, IntArray]]:
+    """Rows below ``n_matched`` and the rows that agree with all of these wherever both apply.
+
+    Those to which the same factors apply come first.
+    """
+    patterns, pattern = np.unique(~np.isnan(factors), axis=0, return_inverse=True)
+    pairs = itertools.product(range(len(patterns)), repeat=2)
+    for own, other in sorted(pairs, key=lambda pair: pair[0] != pair[1]):
+        is_matched = (pattern == own) & (np.arange(len(factors)) < n_matched)
+        is_member = pattern == other
+        rows = np.flatnonzero(is_matched | is_member)
+        shared = patterns[own] & patterns[other]
+        for group in _groups(factors[np.ix_(rows, shared)]):
+            alike = rows[group]
+            yield alike[is_matched[alike]], alike[is_member[alike]]
+
+
 def _groups(keys: FloatArray) -> list[IntArray]:
-    """(N, G - 1) -> the rows that are alike, for every group of them."""
-    _, group = np.unique(np.nan_to_num(keys, nan=-1.0), axis=0, return_inverse=True)
+    """(N, G) -> the rows that are alike, for every group of them."""
+    group = np.zeros(len(keys), dtype=np.int64)
+    for column in keys.T:
+        _, value = np.unique(column, return_inverse=True)
+        _, group = np.unique(group * (1 + value.max(initial=0)) + value, return_inverse=True)
     order = np.argsort(group, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
 

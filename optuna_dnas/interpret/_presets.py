@@ -20,20 +20,29 @@ def unguided_nasbench101() -> ControllerConfig:
     )
 
 
-def guided_nasbench101() -> GuidedConfig:
-    """Guided latents of NASBench-101: the operations, depth, edges and the input-output skip.
+def guided_nasbench101(max_vertices: int = 7) -> GuidedConfig:
+    """Guided latents of NASBench-101, whose weights ship for 5 and for 7 vertices.
 
-    The rest of the latents are free. Depth, edges and skip are controlled more often: to change
-    them alone takes several tokens at once.
+    Told are the operations, depth, edges, the input-output skip and, where cells of fewer
+    vertices are common enough to be learned from, the number of vertices. The rest of the
+    latents are free. What takes several tokens at once is controlled more often.
+
+    Args:
+        max_vertices: Of the space.
     """
-    operations = tuple(f"operation of vertex {v}" for v in range(1, 6))
+    shares = {f"operation of vertex {v}": 1.0 for v in range(1, max_vertices - 1)}
+    shares |= {"depth": 5.0, "number of edges": 2.0, "input-output skip": 3.0}
+    if max_vertices < 7:
+        return _guided(shares, latent_dim=10, hidden_dim=96, n_cells=2_500, n_steps=6_000)
+    shares["number of vertices"] = 2.0
+    return _guided(shares, latent_dim=24, hidden_dim=128, n_cells=60_000, n_steps=12_000)
+
+
+def _guided(shares: dict[str, float], **settings: int) -> GuidedConfig:
     return GuidedConfig(
-        guided_factors=(*operations, "depth", "number of edges", "input-output skip"),
-        control_weight=2.0,
-        control_shares=(1.0, 1.0, 1.0, 1.0, 1.0, 5.0, 2.0, 3.0),
+        guided_factors=tuple(shares),
+        control_shares=tuple(shares.values()),
+        control_weight=3.0,
         objective=TotalCorrelationObjective(kl_weight=0.05, tc_weight=0.1),
-        latent_dim=24,
-        hidden_dim=160,
-        n_cells=60_000,
-        n_steps=14_000,
+        **settings,
     )

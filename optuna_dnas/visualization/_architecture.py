@@ -6,12 +6,12 @@ from typing import NamedTuple
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from optuna_dnas.interpret._evaluated import Evaluated
-from optuna_dnas.interpret._evaluated import evaluated
+from optuna_dnas.interpret import Evaluated
+from optuna_dnas.interpret import evaluated
 from optuna_dnas.search_space import COST_NAMES
+from optuna_dnas.search_space import FONT_SIZE
 from optuna_dnas.search_space import Picture
 from optuna_dnas.search_space import SearchSpace
-from optuna_dnas.search_space._picture import FONT_SIZE
 from optuna_dnas.visualization._labels import quantity
 from optuna_dnas.visualization._layout import finish
 from optuna_dnas.visualization._layout import TITLE_HEIGHT

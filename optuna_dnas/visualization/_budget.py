@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from optuna_dnas._typing import FloatArray
-from optuna_dnas.interpret._evaluated import Evaluated
+from optuna_dnas.interpret import Evaluated
 from optuna_dnas.search_space import COST_NAMES
 
 

@@ -9,8 +9,8 @@ from optuna.study import Study
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
-from optuna_dnas.interpret._evaluated import Evaluated
-from optuna_dnas.interpret._evaluated import evaluated
+from optuna_dnas.interpret import Evaluated
+from optuna_dnas.interpret import evaluated
 from optuna_dnas.search_space import COST_NAMES
 from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.strategies import non_dominated

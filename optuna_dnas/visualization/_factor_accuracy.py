@@ -15,14 +15,16 @@ from optuna_dnas._typing import IntArray
 from optuna_dnas.controller import average_ranks
 from optuna_dnas.controller import ControllerConfig
 from optuna_dnas.controller import Latent
-from optuna_dnas.interpret._evaluated import Evaluated
-from optuna_dnas.interpret._evaluated import evaluated
+from optuna_dnas.interpret import Evaluated
+from optuna_dnas.interpret import evaluated
 from optuna_dnas.search_space import FlatSpace
 from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.strategies import PromisingRegions
 from optuna_dnas.visualization._colors import GREY
 from optuna_dnas.visualization._colors import ORANGE
 from optuna_dnas.visualization._colors import SKY
+from optuna_dnas.visualization._concepts import Concept
+from optuna_dnas.visualization._concepts import concepts
 from optuna_dnas.visualization._labels import quantity
 from optuna_dnas.visualization._layout import finish
 from optuna_dnas.visualization._plotly import Figure
@@ -40,10 +42,11 @@ class _Panel(NamedTuple):
     """One dimension of the latent."""
 
     name: str
+    concept: str  # what it stands for; a parameter stands for itself
     codes: FloatArray  # (N,), NaN where a parameter is inactive
     correlation: float  # Spearman's, with the values; 0 where the codes do not vary
     regions: FloatArray  # (., 2) intervals
-    ticks: dict[float, str]  # on an axis that has no scale of its own
+    ticks: dict[float, str]  # instead of the codes
 
 
 class _FactorAccuracyInfo(NamedTuple):
@@ -53,6 +56,7 @@ class _FactorAccuracyInfo(NamedTuple):
     best: IntArray  # (K,) rows, the best first
     panels: tuple[_Panel, ...]  # P
     n_dimensions: int
+    is_searched: bool  # whether the search samples in these dimensions
 
 
 def plot_factor_accuracy(
@@ -62,6 +66,7 @@ def plot_factor_accuracy(
     top_k: int = 10,
     space: SearchSpace[Any] | None = None,
     config: ControllerConfig | None = None,
+    explanatory: bool = False,
 ) -> Figure:
     """What each factor has to do with quality, and where the search looks next.
 
@@ -76,6 +81,8 @@ def plot_factor_accuracy(
         top_k: How many of the best architectures span the regions.
         space: The architecture space; by default it is recognised.
         config: The latent, if the sampler was given another ``DNASConfig.controller``.
+        explanatory: Of a declared space, look at the dimensions that `plot_latent_traversal`
+            moves, which are concepts, instead of those in which the search samples.
 
     Raises:
         ImportError: plotly is not installed.
@@ -83,7 +90,7 @@ def plot_factor_accuracy(
             names it.
     """
     return _get_factor_accuracy_plot(
-        _get_factor_accuracy_info(study, target, top_k, space, config)
+        _get_factor_accuracy_info(study, target, top_k, space, config, explanatory)
     )
 
 
@@ -93,15 +100,22 @@ def _get_factor_accuracy_info(
     top_k: int,
     space: SearchSpace[Any] | None,
     config: ControllerConfig | None,
+    explanatory: bool = False,
 ) -> _FactorAccuracyInfo:
     if top_k < 1:
         raise ValueError(f"`top_k` must be positive, but got {top_k}.")
     data = evaluated(study, space)
     column = data.objective(target)
     best = data.ranking(column)[:top_k]
-    latent = data.latent(config)
+    latent = data.explanatory_latent() if explanatory else data.latent(config)
     codes, values = latent.encode(data.tokens), data.values[:, column]
-    panels = [_panel(data, latent, codes, values, best, d) for d in range(codes.shape[1])]
+    is_flat = isinstance(data.space, FlatSpace)
+    known = [None] * codes.shape[1] if is_flat else concepts(data.space, latent)
+    panels = [
+        _panel(data, latent, codes, values, best, d, concept)
+        for d, concept in enumerate(known)
+        if concept is not None or not explanatory
+    ]
     panels.sort(key=lambda panel: -abs(panel.correlation))
     return _FactorAccuracyInfo(
         metric=data.metric_names[column],
@@ -109,7 +123,8 @@ def _get_factor_accuracy_info(
         numbers=data.numbers,
         best=best,
         panels=tuple(panels[:_MAX_PANELS]),
-        n_dimensions=len(panels),
+        n_dimensions=codes.shape[1],
+        is_searched=not explanatory,
     )
 
 
@@ -120,6 +135,7 @@ def _panel(
     values: FloatArray,
     best: IntArray,
     dimension: int,
+    concept: Concept | None,
 ) -> _Panel:
     own, space = codes[:, dimension], data.space
     is_active = ~np.isnan(own)
@@ -128,14 +144,18 @@ def _panel(
     intervals = regions.intervals(0) if len(centres) else np.empty((0, 2))
     if latent.is_categorical[dimension]:
         intervals = intervals + np.array([-_CATEGORY_WIDTH, _CATEGORY_WIDTH])
-    is_named = isinstance(space, FlatSpace)
-    return _Panel(
-        name=list(space.distributions)[dimension] if is_named else f"z{dimension}",
+    panel = _Panel(
+        name=f"z{dimension}",
+        concept="no single concept" if concept is None else concept.text,
         codes=own,
         correlation=_spearman(own[is_active], values[is_active]),
         regions=intervals,
-        ticks=_ticks(space, dimension) if isinstance(space, FlatSpace) else {},
+        ticks={} if concept is None else concept.ticks,
     )
+    if not isinstance(space, FlatSpace):
+        return panel
+    name = list(space.distributions)[dimension]
+    return panel._replace(name=name, concept="", ticks=_ticks(space, dimension))
 
 
 def _spearman(a: FloatArray, b: FloatArray) -> float:
@@ -164,24 +184,28 @@ def _get_factor_accuracy_plot(info: _FactorAccuracyInfo) -> Figure:
         cols=n_columns,
         shared_yaxes=True,
         horizontal_spacing=0.03,
-        vertical_spacing=0.25 / n_rows,
-        subplot_titles=[
-            f"<b>{panel.name}</b>, Spearman {_signed(panel.correlation)}" for panel in info.panels
-        ],
+        vertical_spacing=0.42 / n_rows,
+        subplot_titles=[_panel_title(panel) for panel in info.panels],
     )
-    figure.update_annotations(font={"size": 13})
+    figure.update_annotations(font={"size": 11})
     for k, panel in enumerate(info.panels):
         _add_panel(figure, info, panel, k // n_columns + 1, k % n_columns + 1)
     figure.update_yaxes(tickformat=metric.tick_format)
     figure.update_yaxes(title=metric.title, col=1)
+    what = "factor" if info.is_searched else "concept"
     return finish(
         figure,
-        f"{metric.title[:1].upper()}{metric.title[1:]} by factor",
+        f"{metric.title[:1].upper()}{metric.title[1:]} by {what}",
         _summary(info),
-        height=130 + 260 * n_rows,
-        margin={"t": 112},
-        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1 + 60 / (260 * n_rows)},
+        height=170 + 270 * n_rows,
+        margin={"t": 140, "b": 76},
+        legend={"orientation": "h", "x": 0, "y": 1 + 66 / (260 * n_rows), "yanchor": "bottom"},
     )
+
+
+def _panel_title(panel: _Panel) -> str:
+    concept = f"<br>{panel.concept}" if panel.concept else ""
+    return f"<b>{panel.name}</b>, Spearman {_signed(panel.correlation)}{concept}"
 
 
 def _signed(number: float) -> str:
@@ -221,8 +245,8 @@ def _add_panel(
             row=row,
             col=col,
         )
-    if panel.ticks:
-        figure.update_xaxes(row=row, col=col, **_axis(panel))
+    axis = _axis(panel) if panel.ticks else {"title": "standard deviations"}
+    figure.update_xaxes(row=row, col=col, **axis)
 
 
 def _hover(panel: _Panel) -> str:
@@ -244,4 +268,7 @@ def _axis(panel: _Panel) -> dict[str, Any]:
 def _summary(info: _FactorAccuracyInfo) -> str:
     n, all_of_them = len(info.panels), info.n_dimensions
     shown = f"the {n} of {all_of_them} dimensions that tell most about it; " * (n < all_of_them)
-    return f"{shown}shaded: around the best {len(info.best)}, where the search samples densely"
+    is_named = any(panel.concept for panel in info.panels)
+    named = "named by the concept that each knows most of, and how much of it; " * is_named
+    what = ", where the search samples densely" * info.is_searched
+    return f"{shown}{named}shaded: around the best {len(info.best)}{what}"

@@ -8,13 +8,13 @@ from optuna.study import Study
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.interpret import Decoding
+from optuna_dnas.interpret import evaluated
 from optuna_dnas.interpret import generative_factors
 from optuna_dnas.interpret import information
 from optuna_dnas.interpret import latent_controls
 from optuna_dnas.interpret import LatentControl
 from optuna_dnas.interpret import LatentWithProbabilities
 from optuna_dnas.interpret import ValidDecoding
-from optuna_dnas.interpret._evaluated import evaluated
 from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.visualization._layout import finish
 from optuna_dnas.visualization._plotly import Figure
@@ -27,7 +27,7 @@ _ROW_HEIGHT = 26
 _N_ARCHITECTURES = 500  # Random ones: control is a share of some thousand steps.
 
 
-class _FactorMapInfo(NamedTuple):
+class FactorMap(NamedTuple):
     controls: tuple[LatentControl, ...]  # D, the one that knows most first
     factors: tuple[str, ...]  # F
     knowledge: FloatArray  # (D, F) shares of the factors' entropies
@@ -53,12 +53,12 @@ def plot_factor_map(
         ValueError: No trial is completed, or the space has no decoder.
     """
     data = evaluated(study, space)
-    return factor_map_plot(factor_map_info(data.explanatory_latent(), data.space, seed=seed))
+    return factor_map_figure(factor_map(data.explanatory_latent(), data.space, seed=seed))
 
 
-def factor_map_info(
+def factor_map(
     latent: LatentWithProbabilities, space: SearchSpace[Any], *, seed: int = 0
-) -> _FactorMapInfo:
+) -> FactorMap:
     """What each latent knows and controls, measured on random architectures."""
     tokens = space.sample_tokens(_N_ARCHITECTURES, np.random.default_rng(seed))
     return _get_factor_map_info(latent, space, ValidDecoding(latent, space), tokens)
@@ -69,19 +69,19 @@ def _get_factor_map_info(
     space: SearchSpace[Any],
     decoding: Decoding,
     tokens: np.ndarray,  # (N, T)
-) -> _FactorMapInfo:
+) -> FactorMap:
     model = generative_factors(space)
     codes, factors = latent.encode(tokens), model.measure(tokens)
     controls = latent_controls(decoding, model, codes, factors)
     shares = information(codes, factors).normalised[:, model.basic]
-    return _FactorMapInfo(
+    return FactorMap(
         controls=tuple(controls),
         factors=tuple(model.factors[f].name for f in model.basic),
         knowledge=shares[[control.latent for control in controls]],
     )
 
 
-def factor_map_plot(info: _FactorMapInfo) -> Figure:
+def factor_map_figure(info: FactorMap) -> Figure:
     """The figure of it."""
     go = graph_objects()
     rows = [f"latent {control.latent}" for control in info.controls]

@@ -10,7 +10,7 @@ from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
 from optuna_dnas.controller import ControllerConfig
-from optuna_dnas.interpret._evaluated import evaluated
+from optuna_dnas.interpret import evaluated
 from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.visualization._colors import DARK
 from optuna_dnas.visualization._labels import describe_architecture

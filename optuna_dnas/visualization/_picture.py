@@ -5,11 +5,11 @@ from collections.abc import Collection
 from typing import Any
 from typing import NamedTuple
 
-from optuna_dnas.search_space._picture import Arrow
-from optuna_dnas.search_space._picture import Box
-from optuna_dnas.search_space._picture import Key
-from optuna_dnas.search_space._picture import Picture
-from optuna_dnas.search_space._picture import Point
+from optuna_dnas.search_space import Arrow
+from optuna_dnas.search_space import Box
+from optuna_dnas.search_space import Key
+from optuna_dnas.search_space import Picture
+from optuna_dnas.search_space import Point
 from optuna_dnas.visualization._colors import HIGHLIGHT
 from optuna_dnas.visualization._colors import LINE
 from optuna_dnas.visualization._colors import TONES

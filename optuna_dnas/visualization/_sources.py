@@ -14,9 +14,8 @@ from optuna_dnas._optuna_compat import get_trials
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
-from optuna_dnas.interpret._evaluated import Evaluated
-from optuna_dnas.interpret._evaluated import evaluated
-from optuna_dnas.interpret._evaluated import source
+from optuna_dnas.interpret import evaluated
+from optuna_dnas.interpret import source_of
 from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.visualization._colors import DARK
 from optuna_dnas.visualization._colors import sorted_sources
@@ -71,7 +70,7 @@ def _get_sources_info(
     data = evaluated(study, space)
     column = data.objective(target)
     proposed = [
-        (trial.number, source(trial))
+        (trial.number, source_of(trial))
         for trial in get_trials(study, use_cache=False)
         if trial.state != TrialState.WAITING
     ]
@@ -90,7 +89,7 @@ def _get_sources_info(
         numbers=data.numbers,
         values=data.values[:, column],
         source_of=data.sources,
-        is_improvement=_improvements(data),
+        is_improvement=data.improvements,
         n_objectives=len(data.signs),
     )
 
@@ -103,15 +102,6 @@ def _window_size(n_trials: int) -> int:
             break
         size = round(size * factor)
     return size
-
-
-def _improvements(data: Evaluated) -> BoolArray:
-    """(N,) feasible trials that no earlier one is as good as in every objective."""
-    losses = np.where(data.is_feasible[:, None], data.losses, np.inf)
-    improves = data.is_feasible.copy()
-    for n in range(1, len(losses)):
-        improves[n] &= not (losses[:n] <= losses[n]).all(axis=1).any()
-    return improves
 
 
 def _get_sources_plot(info: _SourcesInfo) -> Figure:

@@ -4,13 +4,13 @@ from collections.abc import Collection
 from typing import Any
 from xml.sax.saxutils import escape
 
+from optuna_dnas.search_space import Arrow
+from optuna_dnas.search_space import Box
+from optuna_dnas.search_space import FONT_SIZE
+from optuna_dnas.search_space import Key
+from optuna_dnas.search_space import Picture
+from optuna_dnas.search_space import Point
 from optuna_dnas.search_space import SearchSpace
-from optuna_dnas.search_space._picture import Arrow
-from optuna_dnas.search_space._picture import Box
-from optuna_dnas.search_space._picture import FONT_SIZE
-from optuna_dnas.search_space._picture import Key
-from optuna_dnas.search_space._picture import Picture
-from optuna_dnas.search_space._picture import Point
 from optuna_dnas.visualization._colors import HIGHLIGHT
 from optuna_dnas.visualization._colors import LINE
 from optuna_dnas.visualization._colors import TONES

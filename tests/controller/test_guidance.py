@@ -8,8 +8,8 @@ import torch
 from optuna_dnas.controller import ControllerConfig
 from optuna_dnas.controller import GuidedConfig
 from optuna_dnas.controller._disentangled import DisentangledLatent
-from optuna_dnas.controller._guidance import GuidanceData
-from optuna_dnas.controller._guidance import GuidedFactor
+from optuna_dnas.controller._guidance_data import GuidanceData
+from optuna_dnas.controller._guidance_data import GuidedFactor
 from optuna_dnas.controller._losses import guide_error
 from optuna_dnas.controller._losses import reconstruction_error
 from optuna_dnas.controller._losses import set_error

@@ -90,6 +90,9 @@ def test_other_spaces_are_trained_quickly_by_their_size(
     assert n_steps[0] > 100
     assert n_steps[-1] == 1_000
     assert ControllerConfig.quick(math.inf, 20).n_steps == 500
+    # NASBench-101; a space of 1e9; one as large as the paper's for ImageNet.
+    dims = [ControllerConfig.quick(size, 6).latent_dim for size in (423_624, 1e9, 1e17)]
+    assert dims == [16, 26, 48]
 
 
 @pytest.mark.parametrize("space", [TINY, *SHIPPED], ids=repr)

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
@@ -8,6 +9,9 @@ from optuna.storages import JournalStorage
 from optuna.storages import RDBStorage
 from optuna.storages.journal import JournalFileBackend
 import pytest
+
+from tests.databases import DATABASES
+from tests.databases import open_database
 
 
 pytest.importorskip("optuna_dashboard", reason="optuna-dashboard is not installed")
@@ -19,9 +23,13 @@ STORAGES: dict[str, Callable[[Path], BaseStorage]] = {
 }
 
 
-@pytest.fixture(params=STORAGES)
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> BaseStorage:
-    return STORAGES[request.param](tmp_path)
+@pytest.fixture(params=[*STORAGES, *DATABASES])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BaseStorage]:
+    if request.param in STORAGES:
+        yield STORAGES[request.param](tmp_path)
+        return
+    with open_database(request.param) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
 """What the dashboard shows of a study that had the callback."""
 
 from collections import Counter
+from collections.abc import Callable
 from collections.abc import Iterator
 import json
 import logging
 from pathlib import Path
 from typing import Any
+import uuid
 from xml.etree import ElementTree
 
 import optuna
@@ -80,6 +82,34 @@ def test_a_second_call_changes_nothing(storage: BaseStorage, artifacts: Path) ->
     again.publish(study)
     assert App(storage, artifacts).study(study) == before
     assert len(list(artifacts.iterdir())) == 20
+
+
+def test_what_is_drawn_is_not_drawn_again(artifacts: Path) -> None:
+    study = copied(cell_study(20), InMemoryStorage())
+    store = _Counting(artifacts)
+    for _ in range(3):  # Workers, one after the other.
+        DashboardCallback(store).publish(study)
+    assert store.n_written == 20
+
+
+def test_a_study_of_the_same_name_has_drawings_of_its_own(
+    storage: BaseStorage, artifacts: Path
+) -> None:
+    """Trials of a study that takes the place of another one are drawn, not taken for its own."""
+    callback, name = DashboardCallback(artifacts), f"optuna-dnas-{uuid.uuid4().hex}"
+    drawn: list[str] = []
+    for width in (1, 2):
+        study = optuna.create_study(study_name=name, storage=storage)
+        study.optimize(_constant_width(width), n_trials=1, callbacks=[callback])
+        callback.publish(study)
+        app = App(storage, artifacts)
+        drawn.append(app.artifact(study, app.study(study)["trials"][0]))
+        optuna.delete_study(study_name=name, storage=storage)
+    assert drawn[0] != drawn[1]
+
+
+def _constant_width(width: int) -> Callable[[optuna.Trial], float]:
+    return lambda trial: float(trial.suggest_int("width", width, width))
 
 
 def test_threads_publish_one_after_the_other(
@@ -176,6 +206,17 @@ def test_a_study_without_completed_trials_is_published_silently(
 ) -> None:
     DashboardCallback(artifacts).publish(optuna.create_study())
     assert not caplog.records
+
+
+class _Counting(FileSystemArtifactStore):
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True)
+        super().__init__(str(directory))
+        self.n_written = 0
+
+    def write(self, artifact_id: str, content_body: Any) -> None:
+        self.n_written += 1
+        super().write(artifact_id, content_body)
 
 
 class _Broken(FileSystemArtifactStore):

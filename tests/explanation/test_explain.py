@@ -13,7 +13,7 @@ from optuna_dnas.explanation import FactorFinding
 from optuna_dnas.explanation._factors import factor_findings
 from optuna_dnas.explanation._words import deciding
 from optuna_dnas.explanation._words import summary
-from optuna_dnas.interpret._evaluated import evaluated
+from optuna_dnas.interpret import evaluated
 from optuna_dnas.search_space import SearchSpace
 from tests.explanation.planted import negated
 from tests.explanation.planted import planted_cells

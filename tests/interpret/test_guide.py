@@ -56,9 +56,10 @@ def test_an_unknown_factor_is_refused() -> None:
         make_guidance(SPACE.enumerate_tokens()[:100], MODEL, config)
 
 
-def test_the_preset_guides_factors_of_its_space() -> None:
-    config = guided_nasbench101()
-    model = generative_factors(NASBench101Space())
+@pytest.mark.parametrize("max_vertices", [5, 7])
+def test_the_preset_guides_factors_of_its_space(max_vertices: int) -> None:
+    config = guided_nasbench101(max_vertices)
+    model = generative_factors(NASBench101Space(max_vertices=max_vertices))
     basic = [model.factors[f].name for f in model.basic]
     assert set(config.guided_factors) <= set(basic)
 

@@ -22,8 +22,29 @@ def all_partners(factor: int, n_partners: int = 6):
 def test_partners_differ_in_one_factor_and_nothing_else() -> None:
     for factor in range(len(NAMES)):
         indices, exist, _ = all_partners(factor)
-        same = (VALUES[indices] == VALUES[:, None, None]) | np.isnan(VALUES)[:, None, None]
+        same = _agree(VALUES[indices], VALUES[:, None, None])
         assert np.delete(same, factor, axis=3)[exist].all()
+
+
+def _agree(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """A factor that does not apply to both is no difference."""
+    return (a == b) | np.isnan(a) | np.isnan(b)
+
+
+def test_a_vertex_that_is_added_brings_an_operation_of_its_own() -> None:
+    factor = NAMES.index("number of vertices")
+    indices, exist, values = all_partners(factor)
+    smaller = np.flatnonzero(VALUES[:, factor] == 4)
+    place = int(np.flatnonzero(values == 5)[0])
+    found = VALUES[indices[smaller, place, 0]]
+    is_larger = found[:, factor] == 5
+    assert exist[smaller, place, 0].all()
+    assert is_larger.any()
+    first, last = NAMES.index("operation of vertex 1"), NAMES.index("operation of vertex 3")
+    same = VALUES[smaller][is_larger][:, first : last + 1]
+    np.testing.assert_array_equal(found[is_larger][:, first:last], same[:, :-1])
+    assert np.isnan(same[:, -1]).all()
+    assert not np.isnan(found[is_larger][:, last]).any()
 
 
 def test_partners_have_the_value_or_the_nearest_one_that_there_is() -> None:

@@ -24,13 +24,14 @@ from optuna.trial import FrozenTrial
 from optuna.trial import Trial
 from optuna.trial import TrialState
 import pytest
-import sqlalchemy
 
 from optuna_dnas import DNASConfig
 from optuna_dnas import DNASSampler
 from optuna_dnas._optuna_compat import published_params
 from optuna_dnas.search_space import NASBench101Space
 from optuna_dnas.search_space import SearchSpace
+from tests.databases import database_url
+from tests.databases import is_away
 
 
 CELLS = NASBench101Space(max_vertices=4)  # 91 cells
@@ -83,24 +84,12 @@ def _serve(opener: Opener, port: int) -> None:
 
 @pytest.fixture
 def postgresql() -> Opener:
-    return _database("POSTGRESQL", "postgresql+psycopg2://postgres@127.0.0.1:5432/test")
+    return partial(RDBStorage, database_url("postgresql"))
 
 
 @pytest.fixture
 def mysql() -> Opener:
-    return _database("MYSQL", "mysql+pymysql://root@127.0.0.1:3306/test")
-
-
-def _database(name: str, default: str) -> Opener:
-    url = os.environ.get(f"OPTUNA_DNAS_TEST_{name}", default)
-    engine = sqlalchemy.create_engine(url)
-    try:
-        engine.connect().close()
-    except sqlalchemy.exc.OperationalError as error:
-        _is_away(name, error)
-    finally:
-        engine.dispose()
-    return partial(RDBStorage, url)
+    return partial(RDBStorage, database_url("mysql"))
 
 
 @pytest.fixture
@@ -111,18 +100,11 @@ def redis() -> Iterator[Opener]:
     try:
         client.ping()
     except client_library.exceptions.ConnectionError as error:
-        _is_away("REDIS", error)
+        is_away("redis", error)
     prefix = f"optuna-dnas-test-{uuid.uuid4().hex}"
     yield partial(open_redis, url, prefix)
     for key in client.scan_iter(f"{prefix}*"):
         client.delete(key)
-
-
-def _is_away(name: str, error: Exception) -> None:
-    message = f"{name} cannot be reached: {error}"
-    if os.environ.get("CI"):
-        pytest.fail(message)
-    pytest.skip(message)
 
 
 def cell_objective(trial: Trial) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from optuna.trial import TrialState
 import pytest
 
 from optuna_dnas.controller import IdentityLatent
-from optuna_dnas.interpret._evaluated import evaluated
+from optuna_dnas.interpret import evaluated
 from optuna_dnas.search_space import FlatSpace
 from optuna_dnas.search_space import NASBench101Space
 from tests.trials import CELLS

@@ -14,5 +14,7 @@ def test_plots(tmp_path: Path) -> None:
     run("plots.py", str(tmp_path))
     ElementTree.fromstring((tmp_path / "best.svg").read_text())
     plots = {name for name in visualization.__all__ if name.startswith("plot_")}
-    assert {path.stem for path in tmp_path.glob("*.html")} <= plots
+    stems = {path.stem for path in tmp_path.glob("*.html")}
+    assert {stem.partition("-")[0] for stem in stems} == plots
+    assert sum(stem.startswith("plot_latent_traversal-") for stem in stems) == 3
     assert (tmp_path / "plot_budget_front.html").stat().st_size < 150_000

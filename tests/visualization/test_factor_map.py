@@ -7,7 +7,7 @@ from optuna_dnas.interpret import generative_factors
 from optuna_dnas.interpret import LikeliestDecoding
 from optuna_dnas.visualization import _factor_map
 from optuna_dnas.visualization._factor_map import _get_factor_map_info
-from optuna_dnas.visualization._factor_map import factor_map_plot
+from optuna_dnas.visualization._factor_map import factor_map_figure
 
 from .oracle import Oracle
 from .oracle import SPACE
@@ -18,13 +18,13 @@ BASIC = [generative_factors(SPACE).factors[f].name for f in generative_factors(S
 
 
 @pytest.fixture(scope="module")
-def info() -> _factor_map._FactorMapInfo:
+def info() -> _factor_map.FactorMap:
     oracle = Oracle()
     return _get_factor_map_info(oracle, SPACE, LikeliestDecoding(oracle, SPACE), TOKENS)
 
 
 def test_rows_are_latents_and_columns_are_basic_factors(
-    info: _factor_map._FactorMapInfo,
+    info: _factor_map.FactorMap,
 ) -> None:
     assert info.factors == tuple(BASIC)
     assert sorted(control.latent for control in info.controls) == [0, 1, 2]
@@ -32,8 +32,8 @@ def test_rows_are_latents_and_columns_are_basic_factors(
         assert shares[info.factors.index(control.knows.name)] == control.knowledge
 
 
-def test_words_tell_control_from_a_read_out(info: _factor_map._FactorMapInfo) -> None:
-    figure = factor_map_plot(info)
+def test_words_tell_control_from_a_read_out(info: _factor_map.FactorMap) -> None:
+    figure = factor_map_figure(info)
     (heat_map,) = figure.data
     rows = dict(zip(heat_map.y, heat_map.text, strict=True))
     assert rows["latent 0"][BASIC.index("operation of vertex 1")] == "controls"

@@ -1,0 +1,74 @@
+from dataclasses import replace
+
+import numpy as np
+import optuna
+from optuna.samplers import BaseSampler
+from optuna.samplers import RandomSampler
+import pytest
+from scipy.stats import wilcoxon
+
+from optuna_dnas import DNASConfig
+from optuna_dnas import DNASSampler
+from optuna_dnas.search_space import CostLimits
+from optuna_dnas.search_space import MobileNetShape
+from optuna_dnas.search_space import MobileNetSpace
+from tests.search_space.planted import below_median
+from tests.search_space.planted import best_allowed
+from tests.search_space.planted import Planted
+
+
+SMALL = MobileNetSpace(MobileNetShape.small(image_size=8))
+
+
+def run(sampler: BaseSampler, objective: Planted, n_trials: int) -> optuna.Study:
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study.optimize(objective, n_trials=n_trials)
+    return study
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        CostLimits.by_name(max_flops=800_000),
+        CostLimits.by_name(min_flops=1_500_000, max_params=110_000),
+    ],
+)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_nothing_is_proposed_that_breaks_a_limit(
+    config: DNASConfig, limits: CostLimits, seed: int
+) -> None:
+    space = MobileNetSpace(SMALL.shape, limits=limits)
+    sampler = DNASSampler(space=space, seed=seed, config=config, n_startup_trials=8)
+    study = run(sampler, Planted(space, seed), 30)
+    costs = [space.cost(space.params_to_architecture(t.params)) for t in study.trials]
+    assert limits.allow(np.array([[cost.flops, cost.params] for cost in costs])).all()
+    assert len({t.params.values().__str__() for t in study.trials}) == 30
+
+
+def test_the_paper_s_space_is_searched_as_it_is_recognised(config: DNASConfig) -> None:
+    tiny = replace(config.controller, n_steps=20) if config.controller else None
+    sampler = DNASSampler(seed=0, config=replace(config, controller=tiny), n_startup_trials=5)
+    study = run(sampler, Planted(MobileNetSpace(), seed=0), 12)
+    # The gradient and the edge are strategies of architecture spaces alone.
+    sources = [trial.user_attrs["dnas:source"] for trial in study.trials]
+    assert sources[:5] == ["startup"] * 5
+    assert "startup" not in sources[5:]
+    described = [t.params for t in study.trials]
+    canonical = [
+        MobileNetSpace().architecture_to_params(MobileNetSpace().params_to_architecture(p))
+        for p in described
+    ]
+    # What is recognised is proposed in canonical form: skipped layers come last.
+    assert described[5:] == canonical[5:]
+
+
+@pytest.mark.slow
+def test_it_beats_random_search_within_a_limit() -> None:
+    space = below_median(SMALL)
+    gains = []
+    for seed in range(10):
+        objective = Planted(space, seed)
+        found = run(DNASSampler(space=space, seed=seed), objective, 60)
+        random = run(RandomSampler(seed=seed), objective, 60)
+        gains.append(best_allowed(found) - best_allowed(random))
+    assert wilcoxon(gains, alternative="greater").pvalue < 0.01
