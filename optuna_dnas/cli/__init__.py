@@ -7,6 +7,7 @@ from optuna_dnas.cli._convert import convert
 from optuna_dnas.cli._dashboard import dashboard
 from optuna_dnas.cli._explain import explain
 from optuna_dnas.cli._search import search
+from optuna_dnas.cli._supernet import supernet
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -20,5 +21,6 @@ main.add_command(benchmark)
 main.add_command(convert)
 main.add_command(dashboard)
 main.add_command(explain)
+main.add_command(supernet)
 
 __all__ = ["main"]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 import os
 from pathlib import Path
 from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 from optuna.pruners import BasePruner
@@ -14,6 +15,10 @@ from optuna_dnas.objectives import NASBench101Objective
 from optuna_dnas.objectives import NASBench101Table
 from optuna_dnas.search_space import CostLimits
 from optuna_dnas.search_space import LIMIT_KEYS
+
+
+if TYPE_CHECKING:
+    from optuna_dnas.objectives import LatencyConfig
 
 
 BENCHMARKS = ("digits", "nasbench101")
@@ -71,6 +76,13 @@ class Goal:
         """Whether something depends on it."""
         return "latency" in self.metrics or self.max_latency is not None
 
+    def latency_config(self) -> "LatencyConfig":
+        """How to measure it."""
+        from optuna_dnas.objectives import LatencyConfig  # Imports torch.
+
+        batch_size = self.latency_batch_size
+        return LatencyConfig() if batch_size is None else LatencyConfig(batch_size=batch_size)
+
     def _bounds(self) -> dict[str, float | None]:
         return {key: getattr(self, key) for key in LIMIT_KEYS}
 
@@ -115,7 +127,8 @@ def open_benchmark(
     Raises:
         click.UsageError: The arguments contradict each other, or the table is missing.
     """
-    _check_latency(goal, train)
+    _check_train(goal, train)
+    check_latency(goal)
     if name == "digits":
         if table is not None:
             raise click.UsageError(
@@ -128,7 +141,16 @@ def open_benchmark(
     return _open_nasbench101(table or _table_of_environment(), goal)
 
 
-def _check_latency(goal: Goal, train: bool) -> None:
+def check_latency(goal: Goal) -> None:
+    """Raise `click.UsageError` if it says how to measure what nobody asks for."""
+    if goal.latency_batch_size is not None and not goal.needs_latency:
+        raise click.UsageError(
+            f"--latency-batch-size {goal.latency_batch_size} needs --metric latency or "
+            "--max-latency."
+        )
+
+
+def _check_train(goal: Goal, train: bool) -> None:
     options = {
         "--metric latency": "latency" in goal.metrics,
         f"--max-latency {goal.max_latency}": goal.max_latency is not None,
@@ -137,8 +159,6 @@ def _check_latency(goal: Goal, train: bool) -> None:
     given = [option for option, is_given in options.items() if is_given]
     if given and not train:
         raise click.UsageError(f"{given[0]} needs --train: latency is measured, no table has it.")
-    if given and not goal.needs_latency:
-        raise click.UsageError(f"{given[0]} needs --metric latency or --max-latency.")
 
 
 def _look_up_digits(goal: Goal) -> Benchmark:
@@ -155,10 +175,6 @@ def _look_up_digits(goal: Goal) -> Benchmark:
 
 
 def _train_digits(goal: Goal, device: str) -> Benchmark:
-    from optuna_dnas.objectives import LatencyConfig  # Imports torch.
-
-    batch_size = goal.latency_batch_size
-    options = {} if batch_size is None else {"batch_size": batch_size}
     return Benchmark(
         name="digits-trained",
         description="Training cells of at most 5 vertices on scikit-learn's digits.",
@@ -166,7 +182,7 @@ def _train_digits(goal: Goal, device: str) -> Benchmark:
             **goal.about_costs,
             train=True,
             max_latency=goal.max_latency,
-            latency_config=LatencyConfig(**options),
+            latency_config=goal.latency_config(),
             device=device,
         ),
         # Of 20 epochs; earlier than after 5 of them accuracies say little.

@@ -41,7 +41,7 @@ def dashboard(storage: str, port: int, host: str, artifact_dir: Path | None) -> 
     `optuna-dnas search --storage`, or the file of a journal. What `optuna-dnas search --dashboard`
     has published is shown: the architecture of each trial, and figures of the study.
     """
-    from optuna_dnas.dashboard._format import optuna_dashboard
+    from optuna_dnas.dashboard import optuna_dashboard
 
     package, opened = optuna_dashboard(), open_storage(storage)
     directory = artifact_dir or artifact_directory(storage)

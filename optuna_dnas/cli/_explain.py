@@ -8,7 +8,7 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 
 from optuna_dnas.cli._errors import clear_errors
-from optuna_dnas.cli._storages import open_storage
+from optuna_dnas.cli._storages import load_study
 from optuna_dnas.cli._storages import without_secrets
 
 
@@ -33,11 +33,11 @@ def explain(storage: str, study_name: str, output: Path) -> None:
     of the search contributed. Any study will do, whatever its sampler.
     """
     from optuna_dnas.explanation import explain as explain_study
+    from optuna_dnas.explanation import summary
     from optuna_dnas.explanation import to_html
-    from optuna_dnas.explanation._words import summary
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = _load(storage, study_name)
+    study = load_study(storage, study_name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         explanation = explain_study(study, storage=without_secrets(storage))
@@ -45,14 +45,3 @@ def explain(storage: str, study_name: str, output: Path) -> None:
     for sentence in summary(explanation):
         click.echo(sentence)
     click.echo(f"\nThe report is in {output}: open it in a browser.")
-
-
-def _load(storage: str, study_name: str) -> optuna.Study:
-    opened = open_storage(storage)
-    names = sorted(study.study_name for study in opened.get_all_studies())
-    if study_name not in names:
-        hint = f"it has {', '.join(map(repr, names))}" if names else "it has none at all"
-        raise ValueError(
-            f"There is no study {study_name!r} in {without_secrets(storage)}; {hint}."
-        )
-    return optuna.load_study(study_name=study_name, storage=opened)

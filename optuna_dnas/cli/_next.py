@@ -1,5 +1,7 @@
 """What a user may type after a search."""
 
+from collections.abc import Collection
+from collections.abc import Mapping
 from collections.abc import Sequence
 import shlex
 from typing import Any
@@ -13,7 +15,18 @@ from optuna_dnas.search_space import COST_NAMES
 
 def next_steps(context: click.Context, goal: Goal, storage: str, study_name: str) -> str:
     """Commands to type as they stand, with the options that the user has given."""
-    steps = {
+    steps = study_steps(context, storage, study_name)
+    if len(goal.metrics) == 1:
+        rivals = _rivals(goal.metrics[0])
+        steps[f"Trade {' for '.join(rivals)}, in a Pareto study:"] = [
+            command_line(context, metrics=rivals, study_name=f"{study_name}-pareto")
+        ]
+    return format_steps(steps)
+
+
+def study_steps(context: click.Context, storage: str, study_name: str) -> dict[str, list[str]]:
+    """What serves any study: titles, and commands for each."""
+    return {
         "Go on, with the same command:": [command_line(context)],
         "Read why the best is the best, in report.html:": [
             shlex.join(["optuna-dnas", "explain", storage, study_name])
@@ -23,11 +36,10 @@ def next_steps(context: click.Context, goal: Goal, storage: str, study_name: str
             shlex.join(["optuna-dnas", "dashboard", storage]),
         ],
     }
-    if len(goal.metrics) == 1:
-        rivals = _rivals(goal.metrics[0])
-        steps[f"Trade {' for '.join(rivals)}, in a Pareto study:"] = [
-            command_line(context, metrics=rivals, study_name=f"{study_name}-pareto")
-        ]
+
+
+def format_steps(steps: Mapping[str, Sequence[str]]) -> str:
+    """A title and commands for each step."""
     lines = ["Next"]
     for title, commands in steps.items():
         lines += [f"  {title}", *(f"    {command}" for command in commands)]
@@ -36,20 +48,35 @@ def next_steps(context: click.Context, goal: Goal, storage: str, study_name: str
 
 def command_line(context: click.Context, **changes: Any) -> str:
     """The command that runs, with some parameters changed, quoted for the shell."""
-    words = ["optuna-dnas", str(context.info_name)]
+    names = ["optuna-dnas", *_command_names(context)]
+    every = [str(parameter.name) for parameter in context.command.params]
+    return shlex.join(names + given_words(context, every, **changes))
+
+
+def given_words(context: click.Context, names: Collection[str], **changes: Any) -> list[str]:
+    """The named parameters as the user has given them; nothing of those that were not given."""
+    words = []
     for parameter in context.command.params:
         name = str(parameter.name)
         is_given = context.get_parameter_source(name) == ParameterSource.COMMANDLINE
-        if is_given or name in changes:
+        if (is_given and name in names) or name in changes:
             words += _to_words(parameter, changes.get(name, context.params.get(name)))
-    return shlex.join(words)
+    return words
+
+
+def _command_names(context: click.Context) -> list[str]:
+    """Without that of the program, which may have been started in other ways."""
+    own = [str(context.info_name)]
+    parent = context.parent
+    return own if parent is None or parent.parent is None else _command_names(parent) + own
 
 
 def _to_words(parameter: click.Parameter, value: Any) -> list[str]:
     if not isinstance(parameter, click.Option):
         return [str(value)]
     if parameter.is_flag:
-        return [parameter.opts[0]] if value else []
+        # The opposite of a flag may have a name of its own.
+        return [parameter.opts[0]] if value else parameter.secondary_opts[:1]
     values = value if parameter.multiple else [value]
     return [word for v in values for word in (parameter.opts[0], _to_word(v))]
 

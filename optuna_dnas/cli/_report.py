@@ -1,17 +1,18 @@
 """What a search prints at its end."""
 
 from collections import Counter
+from collections.abc import Callable
 from collections.abc import Sequence
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState
 
-from optuna_dnas.cli._benchmarks import Benchmark
 from optuna_dnas.cli._ground_truth import GroundTruth
+from optuna_dnas.objectives import ArchitectureObjective
 from optuna_dnas.sampler import SOURCE_KEY
-from optuna_dnas.search_space import ModelSpec
-from optuna_dnas.search_space import NASBench101Space
+from optuna_dnas.search_space import SearchSpace
 
 
 _MAX_PARETO_ROWS = 12
@@ -20,18 +21,36 @@ _UNITS = {"training_time": " s", "latency": " ms"}
 
 
 def report(
-    study: optuna.Study, benchmark: Benchmark, truth: GroundTruth | None, storage: str
+    study: optuna.Study,
+    objective: ArchitectureObjective[Any],
+    parse: Callable[[str], Any],
+    storage: str,
+    *,
+    truth: GroundTruth | None = None,
 ) -> str:
-    """The best architecture, or the Pareto front; where trials came from; where the study is."""
+    """The best architecture, or the Pareto front; where trials came from; where the study is.
+
+    Args:
+        study: Its trials keep what the objective has told them.
+        objective: Knows the space and the limits.
+        parse: Makes an architecture of its text.
+        storage: Of the study.
+        truth: What all cells of the space are worth, where that is known.
+    """
     trials = study.get_trials(deepcopy=False)
-    space = benchmark.objective.space
-    parts = ["", _best(study, space, truth), *_limits(benchmark), *_latency(benchmark)]
+    parts = ["", _best(study, objective.space, parse, truth)]
+    parts += [*_limits(objective), *_latency(objective)]
     parts.append(_sources(trials))
     parts.append(f"{_counts(trials)}, study {study.study_name!r} in {storage}")
     return "\n\n".join(parts).lstrip("\n")
 
 
-def _best(study: optuna.Study, space: NASBench101Space, truth: GroundTruth | None) -> str:
+def _best(
+    study: optuna.Study,
+    space: SearchSpace[Any],
+    parse: Callable[[str], Any],
+    truth: GroundTruth | None,
+) -> str:
     names = study.metric_names or [f"value {k}" for k in range(len(study.directions))]
     try:
         best = study.best_trials
@@ -40,11 +59,17 @@ def _best(study: optuna.Study, space: NASBench101Space, truth: GroundTruth | Non
     if not best:
         return "No architecture that is within the limits has been evaluated."
     if len(names) == 1:
-        return _architecture(best[0], space, names[0], truth)
-    return _front(best, names, truth)
+        architecture = parse(best[0].user_attrs["architecture"])
+        return _architecture(best[0], architecture, space, names[0], truth)
+    return _front(best, names, parse, truth)
 
 
-def _front(best: Sequence[FrozenTrial], names: Sequence[str], truth: GroundTruth | None) -> str:
+def _front(
+    best: Sequence[FrozenTrial],
+    names: Sequence[str],
+    parse: Callable[[str], Any],
+    truth: GroundTruth | None,
+) -> str:
     # A limit makes it worth knowing, too.
     kept = [n for n in ("latency",) if n not in names and n in best[0].user_attrs]
     lines = ["Pareto front: " + ", ".join([*names, *kept])]
@@ -56,7 +81,7 @@ def _front(best: Sequence[FrozenTrial], names: Sequence[str], truth: GroundTruth
     if len(ordered) > _MAX_PARETO_ROWS:
         lines.append(f"and {len(ordered) - _MAX_PARETO_ROWS} more")
     if truth is not None:
-        share = truth.front_share(_spec(trial) for trial in best)
+        share = truth.front_share(parse(trial.user_attrs["architecture"]) for trial in best)
         lines.append(
             f"{share.n_on_front} of these {share.n_cells} cells are on the true Pareto front, "
             f"which has {share.n_front}."
@@ -65,9 +90,12 @@ def _front(best: Sequence[FrozenTrial], names: Sequence[str], truth: GroundTruth
 
 
 def _architecture(
-    trial: FrozenTrial, space: NASBench101Space, metric: str, truth: GroundTruth | None
+    trial: FrozenTrial,
+    architecture: Any,
+    space: SearchSpace[Any],
+    metric: str,
+    truth: GroundTruth | None,
 ) -> str:
-    spec = _spec(trial)
     # The study's metric comes first, then what the objective kept beside it.
     metrics = {metric: trial.values[0]}
     for name in _METRICS:
@@ -75,18 +103,15 @@ def _architecture(
             metrics[name] = trial.user_attrs[name]
     rows = {name: _format(name, value) for name, value in metrics.items()}
     if truth is not None:
-        standing = truth.standing(spec)
+        standing = truth.standing(architecture)
         rows["rank"] = f"{standing.rank:,} of {standing.n_cells:,}"
         rows["regret"] = _format(metric, standing.regret).replace("%", "percentage points")
-    cost = space.cost(spec)
-    rows |= {"multiply-adds": f"{cost.flops:,}", "parameters": f"{cost.params:,}"}
-    rows["hash"] = spec.hash()
-    lines = [f"Best architecture: trial {trial.number}", space.draw(spec), ""]
+    cost = space.cost(architecture)
+    if cost is not None:
+        rows |= {"multiply-adds": f"{cost.flops:,}", "parameters": f"{cost.params:,}"}
+    rows["hash"] = trial.user_attrs["architecture_hash"]
+    lines = [f"Best architecture: trial {trial.number}", space.draw(architecture), ""]
     return "\n".join(lines + [f"{name:<20} {text}" for name, text in rows.items()])
-
-
-def _spec(trial: FrozenTrial) -> ModelSpec:
-    return ModelSpec.parse(trial.user_attrs["architecture"])
 
 
 def _format(name: str, value: float) -> str:
@@ -96,17 +121,17 @@ def _format(name: str, value: float) -> str:
     return (f"{value:.3g}" if 0 < value < 100 else f"{value:,.0f}") + unit
 
 
-def _limits(benchmark: Benchmark) -> list[str]:
-    costs = benchmark.objective.space.limits.by_key
+def _limits(objective: ArchitectureObjective[Any]) -> list[str]:
+    costs = objective.space.limits.by_key
     limits = [
         f"{key} {bound:,.0f}" if key in costs else f"{key} {bound:g} ms"
-        for key, bound in benchmark.objective.limits.items()
+        for key, bound in objective.limits.items()
     ]
     return [f"Limits: {', '.join(limits)}"] if limits else []
 
 
-def _latency(benchmark: Benchmark) -> list[str]:
-    conditions = benchmark.objective.latency_conditions
+def _latency(objective: ArchitectureObjective[Any]) -> list[str]:
+    conditions = objective.latency_conditions
     if not conditions:
         return []
     return [

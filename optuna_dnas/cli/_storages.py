@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import optuna
 from optuna.storages import BaseStorage
 from optuna.storages import get_storage
 from optuna.storages import JournalStorage
@@ -26,6 +27,22 @@ def open_storage(storage: str) -> BaseStorage:
     if file is not None and not file.is_file():
         raise ValueError(f"There is no file {file}.")
     return get_storage(storage)
+
+
+def load_study(storage: str, study_name: str) -> optuna.Study:
+    """A study that is there.
+
+    Raises:
+        ValueError: It is not; the message names those that are.
+    """
+    opened = open_storage(storage)
+    names = sorted(study.study_name for study in opened.get_all_studies())
+    if study_name not in names:
+        hint = f"it has {', '.join(map(repr, names))}" if names else "it has none at all"
+        raise ValueError(
+            f"There is no study {study_name!r} in {without_secrets(storage)}; {hint}."
+        )
+    return optuna.load_study(study_name=study_name, storage=opened)
 
 
 def without_secrets(storage: str) -> str:

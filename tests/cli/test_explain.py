@@ -2,6 +2,7 @@
 
 from pathlib import Path
 import sys
+import uuid
 
 import optuna
 from optuna.storages import JournalStorage
@@ -13,6 +14,8 @@ from tests.cli.command import assert_is_message
 from tests.cli.command import next_commands
 from tests.cli.command import run
 from tests.cli.command import type_in
+from tests.databases import DATABASES
+from tests.databases import open_database
 from tests.visualization.studies import flat_study
 
 
@@ -55,6 +58,19 @@ def test_journal(folder: Path) -> None:
     result = run("explain", "my.journal", "mine")
     assert result.exit_code == 0, result.output
     assert (folder / "report.html").is_file()
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_database_server(folder: Path, database: str) -> None:
+    name = f"optuna-dnas-{uuid.uuid4().hex}"
+    with open_database(database) as storage:
+        keep(storage, name)
+        result = run("explain", storage.url, name)
+    assert result.exit_code == 0, result.output
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    assert name in text
+    assert f"{without_secrets(storage.url)}" in text
+    assert storage.url not in text
 
 
 def test_unknown_study_is_told_with_those_there_are(folder: Path) -> None:

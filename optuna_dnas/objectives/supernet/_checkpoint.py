@@ -5,6 +5,7 @@ It is replaced as a whole: a kill or a full disk leaves the one before. Nothing 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+import glob
 import json
 import os
 from pathlib import Path
@@ -45,6 +46,8 @@ class Checkpoint:
         """
         header = {"format": _FORMAT, "kind": self.kind, "state": self.state}
         content = save(self._contiguous(), metadata={_KEY: json.dumps(header)})
+        for left_over in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+            left_over.unlink(missing_ok=True)  # of a process that was killed while it wrote
         part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
         try:
             with part.open("wb") as file:

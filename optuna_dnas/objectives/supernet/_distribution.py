@@ -4,8 +4,10 @@ Every process holds all weights and works off its share of each step; gradients 
 """
 
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -19,33 +21,29 @@ _FORMATS = {"single": "no", "float16": "fp16", "bfloat16": "bf16"}
 class Distribution:
     """The processes that train together; one, unless started by ``accelerate launch``.
 
+    To be made within :func:`accelerate_scope`.
+
     Args:
-        device: Where this process is to run. Of several GPUs, each process has its own.
+        device: Where this process is to run. Of several processes, each has a GPU of its own.
         precision: As in `OptimizationConfig`.
 
     Raises:
-        ImportError: accelerate is not installed.
+        ValueError: The device cannot do that precision.
     """
 
     def __init__(self, device: torch.device, precision: str) -> None:
-        try:
-            from accelerate import Accelerator
-            from accelerate.state import AcceleratorState
-        except ImportError:
-            raise ImportError(
-                "Supernets are trained with accelerate: pip install 'optuna-dnas[supernet]'."
-            ) from None
-        # One that is left over from another training would keep its number format.
-        AcceleratorState._reset_state()
+        from accelerate import Accelerator
+
         self._accelerator = Accelerator(
             mixed_precision=_FORMATS[_resolve(precision, device)], cpu=device.type == "cpu"
         )
+        # accelerate knows kinds of devices, but for a single process not which one of several.
+        self._device = device if self.n_processes == 1 else self._accelerator.device
 
     @property
     def device(self) -> torch.device:
         """Of this process."""
-        device: torch.device = self._accelerator.device
-        return device
+        return self._device
 
     @property
     def n_processes(self) -> int:
@@ -114,7 +112,41 @@ class Distribution:
             tensor.copy_(part.view_as(tensor))
 
 
+@contextmanager
+def accelerate_scope() -> Iterator[None]:
+    """What accelerate keeps for the whole process is new within, and as it was afterwards.
+
+    A training must neither take over the device and number format of another one, nor change those
+    of the user's own.
+
+    Raises:
+        ImportError: accelerate is not installed.
+    """
+    try:
+        from accelerate.state import AcceleratorState
+        from accelerate.state import GradientState
+        from accelerate.state import PartialState
+    except ImportError:
+        raise ImportError(
+            "Supernets are trained with accelerate: pip install 'optuna-dnas[supernet]'."
+        ) from None
+    shared = [state._shared_state for state in (AcceleratorState, GradientState, PartialState)]
+    before = [dict(state) for state in shared]
+    for state in shared:
+        state.clear()
+    try:
+        yield
+    finally:
+        for state, values in zip(shared, before, strict=True):
+            state.clear()
+            state.update(values)
+
+
 def _resolve(precision: str, device: torch.device) -> str:
+    if precision == "float16" and device.type != "cuda":
+        raise ValueError(
+            f"`precision` must not be 'float16' on {device.type!r}: only CUDA trains in it."
+        )
     if precision != "auto":
         return precision
     dtype = mixed_dtype(device)

@@ -6,6 +6,7 @@ B: images of a batch, K: classes, S: steps in all.
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from functools import lru_cache
 import itertools
 import time
 from typing import Any
@@ -20,6 +21,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from optuna_dnas._torch_scope import private_generator
+from optuna_dnas._typing import IntArray
 from optuna_dnas.objectives.supernet._checkpoint import Checkpoint
 from optuna_dnas.objectives.supernet._checkpoint import with_prefix
 from optuna_dnas.objectives.supernet._config import OptimizationConfig
@@ -44,8 +46,9 @@ class Engine:
     """A network, its optimizer, and how far they are.
 
     Every process, and every part into which a process divides its share of a step, has its own
-    batch normalisation. So two processes compute what one does that accumulates two parts, but
-    for the rounding of sums.
+    batch normalisation. So two processes compute the losses and weights that one does that
+    accumulates two parts, but for the rounding of sums. Only the running statistics differ, which
+    weigh the parts of a step alike in several processes, the later more in one.
 
     Args:
         network: On the "meta" device; it is built here.
@@ -56,8 +59,8 @@ class Engine:
         device: Where to train.
 
     Raises:
-        ImportError: accelerate is not installed.
-        ValueError: The batches do not fit the images or the processes.
+        ValueError: The batches do not fit the images or the processes, or the precision does not
+            fit the device.
     """
 
     def __init__(
@@ -81,7 +84,7 @@ class Engine:
         self._average = self._build_average()
         self.step = 0
         self._losses = torch.full((n_steps,), torch.nan, device=target, dtype=torch.float32)
-        self._n_seen, self._seconds = 0, 0.0
+        self._n_seen, self._seconds, self._start = 0, 0.0, 0.0
 
     @property
     def distribution(self) -> Distribution:
@@ -107,22 +110,25 @@ class Engine:
         """Train up to this step, which is the number of steps done.
 
         Raises:
-            DivergedError: The loss became infinite or NaN.
+            DivergedError: The loss or a weight became infinite or NaN.
         """
         self.network.train()
-        first, start = self.step, time.perf_counter()
-        batches = self._batches(range(first, until))
-        for step in range(first, until):
-            parts = list(itertools.islice(batches, self._config.n_accumulation))
-            self._losses[step] = self._take_step(step, parts)
-            self.step = step + 1
-            bar.update()
-            if self.step % _STEPS_BETWEEN_READINGS == 0 or self.step == until:
-                self._read(bar, max(first, self.step - _STEPS_BETWEEN_READINGS))
-        self._losses[first:until] = self._distribution.mean(self._losses[first:until])
-        for network in {self.network, self.trained}:
-            self._distribution.average_statistics(network)
-        self._seconds += time.perf_counter() - start
+        self._start = time.perf_counter() - self._seconds
+        batches = self._batches(range(self.step, until))
+        while self.step < until:
+            # Readings are at the same steps in every run: so is the rounding of sums.
+            first = self.step
+            stop = min(until, (first // _STEPS_BETWEEN_READINGS + 1) * _STEPS_BETWEEN_READINGS)
+            for step in range(first, stop):
+                parts = list(itertools.islice(batches, self._config.n_accumulation))
+                self._losses[step] = self._take_step(step, parts)
+                self.step = step + 1
+                bar.update()
+            self._read(bar, slice(first, stop))
+        self._check_weights()
+        self._distribution.average_statistics(self.network)
+        if self._average is not None:
+            self._distribution.average_statistics(self._average.module)
 
     def checkpoint(self, kind: str, state: dict[str, Any]) -> Checkpoint:
         """All that is needed to go on, and ``state`` beside it."""
@@ -158,11 +164,11 @@ class Engine:
         for group in self._optimizer.param_groups:
             group["lr"] = config.learning_rate_at((step + 1) / self._n_steps)
         self._optimizer.zero_grad(set_to_none=True)
-        if config.dropout > 0:
-            # It draws from torch's own generator: what it draws depends on the step alone.
-            torch.manual_seed(_mix(config.seed, step, self._distribution.rank))
         total = torch.zeros((), device=self._distribution.device, dtype=torch.float32)
-        for images, labels in parts:
+        for k, (images, labels) in enumerate(parts, start=self._first_part):
+            if config.dropout > 0:
+                # It draws from torch's own generator: what, is decided by step and part alone.
+                torch.manual_seed(_mix(config.seed, step, k))
             for extra in arguments:
                 loss = self._loss(images, labels, extra) / (len(parts) * len(arguments))
                 self._distribution.backward(loss)
@@ -197,21 +203,36 @@ class Engine:
     def _parts(self, step: int) -> list[IndexBatch]:
         n, config = self._data.n_images("train"), self._config
         epoch, k = divmod(step, n // config.batch_size)
-        order = np.random.default_rng([config.seed, epoch]).permutation(n)
+        order = _order_of_epoch(config.seed, epoch, n)
         indices = order[k * config.batch_size : (k + 1) * config.batch_size]
         parts = np.split(indices, self._distribution.n_processes * config.n_accumulation)
-        first = self._distribution.rank * config.n_accumulation
-        return [
-            IndexBatch(epoch, part.tolist())
-            for part in parts[first : first + config.n_accumulation]
-        ]
+        own = parts[self._first_part :][: config.n_accumulation]
+        return [IndexBatch(epoch, part.tolist()) for part in own]
 
-    def _read(self, bar: "tqdm[Any]", since: int) -> None:
-        loss = float(self._losses[since : self.step].mean())
+    @property
+    def _first_part(self) -> int:
+        """Of this process, among those of a step."""
+        return self._distribution.rank * self._config.n_accumulation
+
+    def _read(self, bar: "tqdm[Any]", steps: slice) -> None:
+        """The losses of all processes, which therefore all diverge at the same step."""
+        losses = self._distribution.mean(self._losses[steps])
+        self._losses[steps] = losses
+        loss = float(losses.mean())
+        self._seconds = time.perf_counter() - self._start
         if not np.isfinite(loss):
             raise DivergedError(f"The loss is {loss} at step {self.step}.")
         rate = self._config.learning_rate_at(self.step / self._n_steps)
-        bar.set_postfix_str(f"loss {loss:.3f}, learning rate {rate:.3g}", refresh=False)
+        bar.set_postfix_str(
+            f"loss {loss:.3f}, learning rate {rate:.3g}, {self.images_per_second:,.0f} images/s",
+            refresh=False,
+        )
+
+    def _check_weights(self) -> None:
+        """A loss is of the weights before its step: it does not see what the last one does."""
+        are_finite = torch.stack([p.detach().isfinite().all() for p in self.network.parameters()])
+        if not are_finite.all():
+            raise DivergedError(f"Weights are infinite or NaN at step {self.step}.")
 
     def _check_batches(self) -> None:
         size, n = self._config.batch_size, self._data.n_images("train")
@@ -249,6 +270,11 @@ class Engine:
             if parameter in state
         }
         return {name: cast(torch.Tensor, b) for name, b in buffers.items() if b is not None}
+
+
+@lru_cache(maxsize=2)
+def _order_of_epoch(seed: int, epoch: int, n: int) -> IntArray:
+    return np.random.default_rng([seed, epoch]).permutation(n)
 
 
 def _mix(*numbers: int) -> int:

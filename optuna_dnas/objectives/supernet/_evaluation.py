@@ -41,7 +41,7 @@ def evaluate(network: nn.Module, batches: Iterable[Batch]) -> Accuracy:
         logits = forward(network, images).float()
         top = logits.topk(min(_TOP, logits.shape[1])).indices == labels[:, None]  # (B, 5)
         loss = F.cross_entropy(logits, labels, reduction="sum")
-        totals += torch.stack([top[:, 0].sum(), top.sum(), loss]).double().cpu()
+        totals += torch.stack([top[:, 0].sum(), top.sum(), loss]).cpu()
         n_images += len(labels)
     if n_images == 0:
         raise ValueError("`batches` must hold at least one image.")
@@ -54,6 +54,7 @@ def calibrate(network: nn.Module, batches: Iterable[Batch]) -> None:
 
     Those of a supernet are of all its subnets together, and fit none of them (Guo et al., 2019,
     section 3.4). The new ones are means over the batches. The network is left in evaluation mode.
+    A subnet shares its modules: to keep the supernet as it is, calibrate a copy of the subnet.
 
     Raises:
         ValueError: There is no image.

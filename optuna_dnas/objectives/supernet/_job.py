@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict
 from dataclasses import dataclass
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tqdm import tqdm
 
 from optuna_dnas.objectives.supernet._checkpoint import Checkpoint
 from optuna_dnas.objectives.supernet._config import OptimizationConfig
+from optuna_dnas.objectives.supernet._distribution import accelerate_scope
 from optuna_dnas.objectives.supernet._engine import Arguments
 from optuna_dnas.objectives.supernet._engine import Engine
 from optuna_dnas.objectives.supernet._evaluation import evaluate
@@ -58,13 +60,15 @@ class Job:
     def run(self, *, device: str, n_threads: int, progress: bool) -> float:
         """Train until the end; images a second, 0 if nothing was left to do."""
         self._check_data()
+        self._check_path()
         what = f"The training of the {self.kind}"
         return run_on_device(
             lambda target: self._run(target, progress), what, device=device, n_threads=n_threads
         )
 
     def _run(self, device: torch.device, progress: bool) -> float:
-        with _generators_kept(device) if self.config.dropout > 0 else nullcontext():
+        generators = _generators_kept(device) if self.config.dropout > 0 else nullcontext()
+        with accelerate_scope(), generators:
             engine = Engine(
                 self.build(),
                 self.data,
@@ -148,6 +152,16 @@ class Job:
                 raise ValueError(
                     f"`{name}` of `shape` must be {found}, that of the images, but got {wanted}."
                 )
+
+    def _check_path(self) -> None:
+        """Where nothing can be written, a training would be lost at its first checkpoint."""
+        if self.path.is_dir():
+            raise IsADirectoryError(f"`output` must be a file, but {self.path} is a folder.")
+        folder = self.path.parent
+        if not folder.is_dir():
+            raise FileNotFoundError(f"`output` must be in a folder, but there is no {folder}.")
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(f"`output` must be in a folder to write to, not in {folder}.")
 
     def _bar(self, engine: Engine, progress: bool) -> "tqdm[Any]":
         return tqdm(

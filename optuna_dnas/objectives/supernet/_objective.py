@@ -8,7 +8,8 @@ from typing import TypeVar
 
 import optuna
 
-from optuna_dnas.objectives._architecture_objective import ArchitectureObjective
+from optuna_dnas.objectives.training import LatencyMeter
+from optuna_dnas.objectives.training import NetworkObjective
 from optuna_dnas.search_space import Cost
 from optuna_dnas.search_space import COST_NAMES
 from optuna_dnas.search_space import CostLimits
@@ -18,33 +19,43 @@ from optuna_dnas.search_space import SearchSpace
 ArchitectureT = TypeVar("ArchitectureT")
 
 _ACCURACY = "validation_accuracy"
-_DIGEST_KEY = "supernet_digest"
 
 
 class WeightSharingModel(Protocol[ArchitectureT]):
     """What any weight-sharing model has to offer, to be searched by `SupernetObjective`.
 
-    A model of your own, whose layers can be switched off::
+    For example a network of one hidden layer, of which the first neurons are used::
 
-        class SwitchedModel:
-            def __init__(self, network, images, labels):
-                self.network, self.images, self.labels = network, images, labels
-                names = [f"use_{k}" for k in range(len(network.layers))]
-                self.space = FlatSpace({n: CategoricalDistribution((True, False)) for n in names})
+        import torch
+        from optuna.distributions import IntDistribution
+        from optuna_dnas.search_space import Cost, FlatSpace
+
+        class SlimmableModel:
+            space = FlatSpace({"width": IntDistribution(1, 64)})
+
+            def __init__(self, hidden, output, images, labels):
+                self.hidden, self.output = hidden, output  # two layers, trained at all widths
+                self.images, self.labels = images, labels  # held out from that training
 
             def activate(self, architecture):
-                self.network.active = [architecture[name] for name in self.space.distributions]
+                self.width = architecture["width"]
 
             def cost(self):
-                n = sum(p.numel() for p in self.network.active_parameters())
-                return Cost(flops=self.network.count_multiply_adds(), params=n)
+                n_weights = self.width * (self.hidden.in_features + self.output.out_features)
+                n_biases = self.width + self.output.out_features
+                return Cost(flops=n_weights, params=n_weights + n_biases)
 
+            @torch.no_grad()
             def evaluate(self):
-                hits = self.network(self.images).argmax(dim=1) == self.labels
+                neurons = self.hidden(self.images).relu()[:, : self.width]
+                logits = neurons @ self.output.weight[:, : self.width].T + self.output.bias
+                hits = logits.argmax(dim=1) == self.labels
                 return {"validation_accuracy": hits.float().mean().item()}
 
             def digest(self):
-                return "switched, trained on Monday"
+                return "2,000 steps, seed 0"
+
+        objective = SupernetObjective(SlimmableModel(...), max_flops=2_000)
     """
 
     @property
@@ -52,7 +63,11 @@ class WeightSharingModel(Protocol[ArchitectureT]):
         """Its architectures; `FlatSpace` for parameters without structure."""
 
     def activate(self, architecture: ArchitectureT) -> None:
-        """Make this the subnet that the other methods are about."""
+        """Make this the subnet that the other methods are about.
+
+        Raises:
+            OutOfDomainError: It is none of the model's: the trial is pruned.
+        """
 
     def cost(self) -> Cost | None:
         """Of the active subnet; asked only if the space does not know it. `None`: unknown."""
@@ -60,32 +75,42 @@ class WeightSharingModel(Protocol[ArchitectureT]):
     def evaluate(self) -> Mapping[str, float]:
         """``validation_accuracy`` of the active subnet, on data held out from training.
 
-        It should be the same whatever was evaluated before. Test data are not for a search.
+        It should be the same whatever was evaluated before. Test data are not for a search. What
+        else it gives is kept as user attributes of the trial.
         """
 
     def digest(self) -> str:
-        """Equal only for equal weights, data, and way to evaluate."""
+        """Equal only for equal weights, data, and way to evaluate. Asked for at every trial."""
 
 
-class SupernetObjective(ArchitectureObjective[ArchitectureT]):
+class SupernetObjective(NetworkObjective[ArchitectureT]):
     """What a subnet achieves with the weights of its supernet, and what it costs.
 
     Every trial keeps, as user attributes: ``architecture``, ``architecture_hash``, ``flops``
     (multiply-adds) and ``params`` where they are known, ``validation_accuracy`` unless it is
-    optimised, and ``supernet_digest``. A subnet that the study has evaluated with the same digest
-    is not evaluated again: the trial names the other one's number in ``reused_from``.
+    optimised, and ``supernet_digest``, which is equal for equal digests of the model. A subnet
+    that the study has evaluated with the same one is not evaluated again: the trial names the
+    other one's number in ``reused_from``.
+
+    If latency is optimised or limited, it is measured before the evaluation, and kept as
+    ``latency`` (milliseconds), with ``latency_batch_size`` and ``latency_device``. What is slower
+    than ``max_latency`` is pruned without being evaluated.
 
     Several GPUs: start a process for each, on one storage, with a model on its own device.
 
     Args:
         model: The supernet; see `WeightSharingModel`.
-        metrics: What to optimise: any of ``"validation_accuracy"``, ``"flops"``, ``"params"``.
+        metrics: What to optimise: any of ``"validation_accuracy"``, ``"flops"``, ``"params"``,
+            ``"latency"``.
         max_flops: The most multiply-adds allowed. Every limit is recorded as a constraint of its
             name. If the space knows costs, the sampler that is given the objective's ``space``
             proposes nothing beyond; else it predicts what will break a limit.
         max_params: The most parameters allowed.
         min_flops: The least multiply-adds allowed.
         min_params: The least parameters allowed.
+        max_latency: The most milliseconds allowed. The sampler predicts which subnets are slower.
+        latency_meter: Measures the networks of subnets. It is needed if latency is optimised or
+            limited.
 
     Raises:
         ValueError: An argument is not what it should be; the message names it.
@@ -100,6 +125,8 @@ class SupernetObjective(ArchitectureObjective[ArchitectureT]):
         max_params: float | None = None,
         min_flops: float | None = None,
         min_params: float | None = None,
+        max_latency: float | None = None,
+        latency_meter: LatencyMeter[ArchitectureT] | None = None,
     ) -> None:
         self._limits = CostLimits.by_name(
             max_flops=max_flops,
@@ -112,7 +139,10 @@ class SupernetObjective(ArchitectureObjective[ArchitectureT]):
             space.within(self._limits) if space.knows_costs else space,
             measured=(_ACCURACY,),
             metrics=metrics,
-            offered=(_ACCURACY, *COST_NAMES),
+            offered=(_ACCURACY, *COST_NAMES, "latency"),
+            digest_key="supernet_digest",
+            latency_meter=latency_meter,
+            max_latency=max_latency,
         )
         self.model = model
 
@@ -127,26 +157,23 @@ class SupernetObjective(ArchitectureObjective[ArchitectureT]):
             self.model.activate(architecture)
             cost = self.model.cost()
         if cost is None and (self._limits.is_bounded or set(self._metrics) & set(COST_NAMES)):
-            raise ValueError("`model` must know its cost, which is limited or optimised.")
+            raise ValueError("`model.cost()` must not give None: cost is limited or optimised.")
         return cost
 
-    def _measure(
-        self, architecture: ArchitectureT, trial: optuna.Trial | None
-    ) -> dict[str, float]:
-        if trial is not None:
-            conditions = {_DIGEST_KEY: self.model.digest()}
-            for name, value in conditions.items():
-                trial.set_user_attr(name, value)
-            known = self._find_equal(
-                architecture, trial, conditions=conditions, names=(_ACCURACY,)
-            )
-            if known is not None:
-                return known
+    def _run(self, architecture: ArchitectureT, trial: optuna.Trial | None) -> dict[str, float]:
         self.model.activate(architecture)
-        return {_ACCURACY: _accuracy(self.model.evaluate())}
+        results = dict(self.model.evaluate())
+        if _ACCURACY not in results:
+            raise ValueError(f"`model.evaluate()` must give {_ACCURACY!r}, but got {results}.")
+        accuracy = float(results.pop(_ACCURACY))
+        if trial is not None:
+            _keep(results, trial)
+        return {_ACCURACY: accuracy}
+
+    def _digest_text(self) -> str:
+        return self.model.digest()
 
 
-def _accuracy(results: Mapping[str, Any]) -> float:
-    if _ACCURACY not in results:
-        raise ValueError(f"`model.evaluate()` must give {_ACCURACY!r}, but got {dict(results)}.")
-    return float(results[_ACCURACY])
+def _keep(results: Mapping[str, Any], trial: optuna.Trial) -> None:
+    for name, value in results.items():
+        trial.set_user_attr(name, float(value))

@@ -2,6 +2,7 @@
 
 from optuna_dnas.objectives.training._config import TrainingConfig
 from optuna_dnas.objectives.training._data import TrainingData
+from optuna_dnas.objectives.training._device import cudnn_settings
 from optuna_dnas.objectives.training._device import InsufficientMemoryError
 from optuna_dnas.objectives.training._device import memory_layout
 from optuna_dnas.objectives.training._device import mixed_dtype
@@ -9,6 +10,7 @@ from optuna_dnas.objectives.training._device import run_on_device
 from optuna_dnas.objectives.training._latency import LatencyConfig
 from optuna_dnas.objectives.training._latency import LatencyMeter
 from optuna_dnas.objectives.training._network import CellNetwork
+from optuna_dnas.objectives.training._network_objective import NetworkObjective
 from optuna_dnas.objectives.training._objective import CellTrainingObjective
 from optuna_dnas.objectives.training._trainer import Accuracies
 from optuna_dnas.objectives.training._trainer import DivergedError
@@ -21,6 +23,7 @@ __all__ = [
     "Accuracies",
     "CellNetwork",
     "CellTrainingObjective",
+    "cudnn_settings",
     "DivergedError",
     "InsufficientMemoryError",
     "LatencyConfig",
@@ -28,6 +31,7 @@ __all__ = [
     "memory_layout",
     "mixed_dtype",
     "network_shape",
+    "NetworkObjective",
     "run_on_device",
     "train",
     "TrainingConfig",

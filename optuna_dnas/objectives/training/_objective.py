@@ -1,37 +1,35 @@
 """The objective that trains a cell."""
 
-from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import replace
-import hashlib
-import math
+from functools import partial
 from operator import index
-from typing import Any
 
 import numpy as np
 import optuna
 
+from optuna_dnas._torch_scope import private_generator
 from optuna_dnas._torch_scope import resolve_device
-from optuna_dnas.objectives._architecture_objective import ArchitectureObjective
 from optuna_dnas.objectives.training._config import TrainingConfig
 from optuna_dnas.objectives.training._data import TrainingData
-from optuna_dnas.objectives.training._device import InsufficientMemoryError
 from optuna_dnas.objectives.training._latency import LatencyConfig
 from optuna_dnas.objectives.training._latency import LatencyMeter
-from optuna_dnas.objectives.training._trainer import DivergedError
+from optuna_dnas.objectives.training._network import CellNetwork
+from optuna_dnas.objectives.training._network import initialise
+from optuna_dnas.objectives.training._network_objective import NetworkObjective
 from optuna_dnas.objectives.training._trainer import network_shape
 from optuna_dnas.objectives.training._trainer import train
+from optuna_dnas.search_space import COST_NAMES
 from optuna_dnas.search_space import CostLimits
 from optuna_dnas.search_space import ModelSpec
 from optuna_dnas.search_space import NASBench101Space
+from optuna_dnas.search_space import NetworkShape
 
 
 _MEASURED = ("validation_accuracy", "test_accuracy", "train_accuracy", "training_time")
-_DIGEST_KEY = "training_digest"
-_LATENCY_LIMIT = "max_latency"
 
 
-class CellTrainingObjective(ArchitectureObjective[ModelSpec]):
+class CellTrainingObjective(NetworkObjective[ModelSpec]):
     """What a cell achieves on your data, trained from scratch, and what it costs.
 
     Every trial keeps, as user attributes: ``architecture`` (read it with ``ModelSpec.parse``),
@@ -107,7 +105,7 @@ class CellTrainingObjective(ArchitectureObjective[ModelSpec]):
             NASBench101Space(max_vertices=max_vertices, network=shape, limits=limits),
             measured=_MEASURED,
             metrics=metrics,
-            offered=METRIC_NAMES,
+            offered=(*_MEASURED, *COST_NAMES, "latency"),
             digest_key="training_digest",
             latency_meter=LatencyMeter(
                 build=partial(_build_network, shape=shape),

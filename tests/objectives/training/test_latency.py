@@ -12,6 +12,9 @@ from optuna_dnas.objectives.training import InsufficientMemoryError
 from optuna_dnas.objectives.training import LatencyConfig
 from optuna_dnas.objectives.training import LatencyMeter
 from optuna_dnas.objectives.training import network_shape
+from optuna_dnas.objectives.training._network import initialise
+from optuna_dnas.search_space import ModelSpec
+from optuna_dnas.search_space import NetworkShape
 from tests.controller.toy import DEVICES
 
 from .toy import CHAIN
@@ -25,12 +28,15 @@ SHAPE = network_shape(toy_data(), QUICK)
 BRIEF = LatencyConfig(n_repeats=9, n_warm_up=2)
 
 
-def meter(**options: Any) -> LatencyMeter:
-    defaults = {"shape": SHAPE, "config": BRIEF, "device": "cpu", "n_threads": 1}
-    return LatencyMeter(**(defaults | options))
+def meter(*, shape: NetworkShape = SHAPE, **options: Any) -> LatencyMeter[ModelSpec]:
+    def build(spec: ModelSpec) -> CellNetwork:
+        return initialise(CellNetwork(spec, shape), [torch.Generator().manual_seed(0)])
+
+    size = (shape.image_channels, shape.image_size, shape.image_size)
+    return LatencyMeter(build=build, image_shape=size, **({"config": BRIEF} | options))
 
 
-def quietest(meter: LatencyMeter, spec: Any = WIDE) -> float:
+def quietest(meter: LatencyMeter[ModelSpec], spec: ModelSpec = WIDE) -> float:
     """Of three measurements: other processes only make one longer."""
     return min(meter.measure(spec) for _ in range(3))
 

@@ -65,7 +65,8 @@ class DatasetImages(ImageData):
         name: Of the images, for messages.
 
     Raises:
-        ValueError: An argument is not what it should be, or the first image cannot be read.
+        ValueError: An argument is not what it should be, or an image cannot be read, of the few
+            that are looked at for :meth:`digest`.
     """
 
     def __init__(
@@ -103,7 +104,8 @@ class DatasetImages(ImageData):
         super().__init__(
             n_classes=n_classes, image_channels=channels, image_size=size, name=name
         )
-        self._digest: str | None = None
+        # Not later: an image that cannot be read should be known before a training, not after.
+        self._digest = self._compute_digest()
 
     def n_images(self, part: str) -> int:
         """N."""
@@ -135,8 +137,6 @@ class DatasetImages(ImageData):
 
         Of pixels, those of a few images of each part count, as they are and augmented.
         """
-        if self._digest is None:
-            self._digest = self._compute_digest()
         return self._digest
 
     def _compute_digest(self) -> str:

@@ -1,0 +1,61 @@
+"""``optuna-dnas supernet export``."""
+
+import json
+from pathlib import Path
+import shutil
+
+from click.testing import Result
+import pytest
+
+from optuna_dnas.objectives.supernet import RetrainedNetwork
+
+from .command import assert_is_message
+from .command import run
+from .supernets import retrain
+from .supernets import SPACE
+from .supernets import trained
+
+
+@pytest.fixture(scope="module")
+def retrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("retrained") / "best"
+    assert retrain(path, "--architecture", "k3e1 k5e2 skip", *SPACE).exit_code == 0
+    return path
+
+
+@pytest.fixture
+def network(retrained: Path, folder: Path) -> Path:
+    return Path(shutil.copy(retrained, folder)).relative_to(folder)
+
+
+def export(network: object, *options: object) -> Result:
+    return run("supernet", "export", "--network", network, "--output", "exported", *options)
+
+
+def test_folder_has_network_and_model_card(network: Path) -> None:
+    result = export(network)
+    assert result.exit_code == 0, result.output
+    names = {path.name for path in Path("exported").iterdir()}
+    assert {"README.md", "card.json"} < names
+    assert all(name in result.output for name in names)
+    assert "k3e1 k5e2 skip" in Path("exported/README.md").read_text()
+    text = json.dumps(json.loads(Path("exported/card.json").read_text()))
+    assert "k3e1 k5e2 skip" in text
+    assert str(RetrainedNetwork.load(network).accuracies["test"].top1) in text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--network", "nothing"], "There is no checkpoint nothing"),
+        (["--format", "tflite"], "'torch', 'onnx'"),
+    ],
+)
+def test_errors_are_messages(network: Path, options: list[object], message: str) -> None:
+    assert message in assert_is_message(export(network, *options))
+    assert not Path("exported").exists()
+
+
+def test_supernet_is_not_a_network(network: Path, folder: Path) -> None:
+    message = assert_is_message(export(trained(folder)))
+    assert "is a checkpoint of a supernet, not a network" in message
