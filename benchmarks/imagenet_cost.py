@@ -14,6 +14,7 @@ import click
 import numpy as np
 import torch
 
+from optuna_dnas._typing import IntArray
 from optuna_dnas.objectives.supernet import MobileNetwork
 from optuna_dnas.objectives.supernet import RetrainConfig
 from optuna_dnas.objectives.supernet import Supernet
@@ -24,7 +25,9 @@ from optuna_dnas.search_space import MobileNetSpec
 
 
 N_TRAIN_IMAGES = 1_281_167
-N_VALIDATION_IMAGES = 50_000
+LEVELS = (525e6, 575e6, 625e6, 700e6, 800e6)
+"""Multiply-adds in the middle of the paper's levels."""
+
 # A forward pass, and two of the same size for the gradients of weights and of inputs.
 _PASSES = 3
 # An activation is written, and read by the next layer and by the backward pass; its gradient is
@@ -32,7 +35,7 @@ _PASSES = 3
 _TRAFFIC = 5
 _COPIES = 4  # of the weights: themselves, gradient, momentum, moving average
 _SINGLE, _HALF = 4, 2  # bytes
-_N_SAMPLES = 200
+_N_NETWORKS, _N_MEASURED = 5_000, 24
 
 
 class Load(NamedTuple):
@@ -56,40 +59,47 @@ class Gpu(NamedTuple):
 
 
 @click.command(context_settings={"show_default": True})
+@click.option("--width", default=1.2, help="Of the networks, as of `supernet train`.")
 @click.option("--gpus", "n_gpus", type=click.IntRange(min=1), default=4)
 @click.option("--tflops", default=312.0, help="Peak of a GPU in half precision; A100: 312.")
 @click.option("--bandwidth", default=2039.0, help="Of its memory, GB/s; A100 of 80 GB: 2,039.")
-def main(n_gpus: int, tflops: float, bandwidth: float) -> None:
+def main(width: float, n_gpus: int, tflops: float, bandwidth: float) -> None:
     """Print a Markdown table of hours and memory."""
-    gpu, space = Gpu(tflops, bandwidth), MobileNetSpace()
-    supernet, retraining = SupernetConfig.imagenet(), RetrainConfig.imagenet()
-    specs = space.sample(np.random.default_rng(0), _N_SAMPLES)
-    loads = [measure_load(space.shape, spec) for spec in specs]
-    mean = Load(*np.mean(loads, axis=0).tolist())
-    dearest = Load(*np.max(loads, axis=0).tolist())
-    rows = [
-        _row(
-            f"supernet, {supernet.steps:,} steps of {supernet.batch_size:,} images",
-            supernet.steps * supernet.batch_size * gpu.seconds(mean) / n_gpus,
-            supernet.batch_size / n_gpus / supernet.n_accumulation,
-            dearest,
-            _n_parameters(Supernet.build(space.shape)),
-        )
-    ]
-    for level in (550, 600, 700, 800):
-        spec, load = _nearest(specs, loads, 1e6 * level)
-        rows.append(
-            _row(
-                f"retraining, {retraining.epochs} epochs, {load.flops / 1e6:.0f} MFLOPs",
-                retraining.epochs * N_TRAIN_IMAGES * gpu.seconds(load) / n_gpus,
-                retraining.batch_size / n_gpus / retraining.n_accumulation,
-                load,
-                _n_parameters(MobileNetwork.build(space.shape, spec)),
-            )
-        )
+    gpu, space = Gpu(tflops, bandwidth), MobileNetSpace(MobileNetShape(width=width))
+    tokens = space.sample_tokens(_N_NETWORKS, np.random.default_rng(0))
     click.echo("| what | hours, at least | memory of a GPU, GB |")
     click.echo("| --- | --- | --- |")
-    click.echo("\n".join(rows))
+    click.echo(_supernet_row(space, tokens[:_N_MEASURED], gpu, n_gpus))
+    flops = space.token_costs(tokens)[:, 0]
+    for level in LEVELS:
+        nearest = tokens[[np.abs(flops - level).argmin()]]
+        click.echo(_retraining_row(space, space.tokens_to_architectures(nearest)[0], gpu, n_gpus))
+
+
+def _supernet_row(space: MobileNetSpace, tokens: IntArray, gpu: Gpu, n_gpus: int) -> str:
+    config = SupernetConfig.imagenet()
+    specs = space.tokens_to_architectures(tokens)
+    loads = [measure_load(space.shape, spec) for spec in specs]
+    mean, dearest = Load(*np.mean(loads, axis=0).tolist()), Load(*np.max(loads, axis=0).tolist())
+    return _row(
+        f"supernet, {config.steps:,} steps of {config.batch_size:,} images",
+        config.steps * config.batch_size * gpu.seconds(mean) / n_gpus,
+        config.batch_size / n_gpus / config.n_accumulation,
+        dearest,
+        _n_parameters(Supernet.build(space.shape)),
+    )
+
+
+def _retraining_row(space: MobileNetSpace, spec: MobileNetSpec, gpu: Gpu, n_gpus: int) -> str:
+    config = RetrainConfig.imagenet()
+    load = measure_load(space.shape, spec)
+    return _row(
+        f"retraining {load.flops / 1e6:.0f} MFLOPs, {config.epochs} epochs",
+        config.epochs * N_TRAIN_IMAGES * gpu.seconds(load) / n_gpus,
+        config.batch_size / n_gpus / config.n_accumulation,
+        load,
+        _n_parameters(MobileNetwork.build(space.shape, spec)),
+    )
 
 
 def measure_load(shape: MobileNetShape, spec: MobileNetSpec) -> Load:
@@ -111,13 +121,6 @@ def measure_load(shape: MobileNetShape, spec: MobileNetSpec) -> Load:
         logits = network(images)
     activation_bytes = sum(storage.nbytes() for storage in kept.values()) / len(logits)
     return Load(MobileNetSpace(shape).cost(spec).flops, activation_bytes)
-
-
-def _nearest(
-    specs: list[MobileNetSpec], loads: list[Load], flops: float
-) -> tuple[MobileNetSpec, Load]:
-    k = int(np.abs(np.array([load.flops for load in loads]) - flops).argmin())
-    return specs[k], loads[k]
 
 
 def _n_parameters(network: torch.nn.Module) -> int:

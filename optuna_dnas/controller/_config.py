@@ -169,12 +169,15 @@ class ControllerConfig:
         """
         longest = min(1_000, 10_000 / sequence_length)
         n_steps = round(min(longest, 80 * math.log(max(space_size, 4))))
+        latent_dim = _latent_dim(space_size)
+        is_large = latent_dim > cls.latent_dim
         return cls(
-            latent_dim=_latent_dim(space_size),
-            objective=KLObjective(),
+            latent_dim=latent_dim,
+            # The penalty is a sum over dimensions.
+            objective=KLObjective(weight=1.6 / latent_dim),
             n_cells=6_000,
             n_steps=n_steps,
-            learning_rate=6e-3,
+            learning_rate=1e-2 if is_large else 6e-3,
         )
 
 

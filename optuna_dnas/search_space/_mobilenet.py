@@ -224,8 +224,9 @@ class MobileNetSpace(SearchSpace[MobileNetSpec]):
 
     def token_costs(self, tokens: TokenArray) -> FloatArray:
         layers = np.arange(len(self.shape.layers))
-        costs = self._costs[layers, tokens[:, ::2], tokens[:, 1::2]].sum(axis=1)
-        return np.add(costs, [self._frame.flops, self._frame.params], dtype=float)
+        costs: IntArray = self._costs[layers, tokens[:, ::2], tokens[:, 1::2]].sum(axis=1)
+        frame: FloatArray = np.array([self._frame.flops, self._frame.params], dtype=float)
+        return costs + frame
 
     def tokens_to_architectures(self, tokens: TokenArray) -> list[MobileNetSpec]:
         """(N, T) valid tokens -> N networks."""

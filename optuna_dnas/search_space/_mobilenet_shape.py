@@ -19,6 +19,7 @@ from optuna_dnas.search_space._mobilenet_spec import MobileNetSpec
 
 
 _CHANNEL_DIVISOR = 8
+_NOT_COUNTS = ("stages", "kernels", "expansions", "width")
 
 
 @dataclass(frozen=True)
@@ -156,9 +157,14 @@ class MobileNetShape:
             raise ValueError(
                 f"A shape has the values {sorted(names)}, but got {sorted(values)}."
             )
-        lists = {name: tuple(values[name]) for name in ("kernels", "expansions")}
-        stages = tuple(Stage(**stage) for stage in values["stages"])
-        return cls(**{**values, **lists, "stages": stages})
+        try:
+            lists = {name: tuple(values[name]) for name in ("kernels", "expansions")}
+            stages = tuple(Stage(**stage) for stage in values["stages"])
+            shape = cls(**{**values, **lists, "stages": stages})
+        except TypeError as error:
+            raise ValueError(f"Not the values of a shape: {dict(values)}.") from error
+        shape._check_types()
+        return shape
 
     @cached_property
     def choices(self) -> tuple[MBConv, ...]:
@@ -220,6 +226,14 @@ class MobileNetShape:
                     f"`spec` must have layers of {', '.join(map(str, self.choices))}, but got "
                     f"{choice}: {spec}."
                 )
+
+    def _check_types(self) -> None:
+        """Raise `ValueError` if a number that counts is none, as a file may have it."""
+        of_stages = [value for stage in self.stages for value in vars(stage).values()]
+        single = [value for name, value in vars(self).items() if name not in _NOT_COUNTS]
+        for value in (*of_stages, *self.kernels, *self.expansions, *single):
+            if type(value) is not int:
+                raise ValueError(f"A shape counts in integers, but got {value!r}.")
 
     def _scaled(self, channels: int) -> int:
         return round_channels(channels * self.width)

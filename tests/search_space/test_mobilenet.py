@@ -211,6 +211,23 @@ def test_a_shape_from_a_file_names_what_is_wrong() -> None:
 
 
 @pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stages": 3}, "Not the values of a shape"),
+        ({"stages": [{"channels": 8}]}, "Not the values of a shape"),
+        ({"kernels": ["3"]}, "Not the values of a shape"),
+        ({"image_size": "28"}, "Not the values of a shape"),
+        ({"image_size": 28.5}, "counts in integers, but got 28.5"),
+        ({"stages": [{"channels": 8, "n_layers": 1.0, "stride": 1}]}, "but got 1.0"),
+        ({"image_size": 0}, "`image_size` must be positive, but got 0"),
+    ],
+)
+def test_a_shape_from_a_file_is_checked(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        MobileNetShape.from_dict(asdict(SMALL.shape) | change)
+
+
+@pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"stages": ()}, "`stages` must not be empty"),

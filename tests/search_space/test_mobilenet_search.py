@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import optuna
 from optuna.samplers import BaseSampler
@@ -33,33 +31,27 @@ def run(sampler: BaseSampler, objective: Planted, n_trials: int) -> optuna.Study
         CostLimits.by_name(min_flops=1_500_000, max_params=110_000),
     ],
 )
-@pytest.mark.parametrize("seed", [0, 1])
 def test_nothing_is_proposed_that_breaks_a_limit(
-    config: DNASConfig, limits: CostLimits, seed: int
+    config: DNASConfig, limits: CostLimits
 ) -> None:
     space = MobileNetSpace(SMALL.shape, limits=limits)
-    sampler = DNASSampler(space=space, seed=seed, config=config, n_startup_trials=8)
-    study = run(sampler, Planted(space, seed), 30)
+    sampler = DNASSampler(space=space, seed=0, config=config, n_startup_trials=8)
+    study = run(sampler, Planted(space, 0), 24)
     costs = [space.cost(space.params_to_architecture(t.params)) for t in study.trials]
     assert limits.allow(np.array([[cost.flops, cost.params] for cost in costs])).all()
-    assert len({t.params.values().__str__() for t in study.trials}) == 30
+    assert len({tuple(t.params.values()) for t in study.trials}) == 24
 
 
 def test_the_paper_s_space_is_searched_as_it_is_recognised(config: DNASConfig) -> None:
-    tiny = replace(config.controller, n_steps=20) if config.controller else None
-    sampler = DNASSampler(seed=0, config=replace(config, controller=tiny), n_startup_trials=5)
-    study = run(sampler, Planted(MobileNetSpace(), seed=0), 12)
-    # The gradient and the edge are strategies of architecture spaces alone.
-    sources = [trial.user_attrs["dnas:source"] for trial in study.trials]
-    assert sources[:5] == ["startup"] * 5
-    assert "startup" not in sources[5:]
-    described = [t.params for t in study.trials]
-    canonical = [
-        MobileNetSpace().architecture_to_params(MobileNetSpace().params_to_architecture(p))
-        for p in described
+    space = MobileNetSpace()
+    sampler = DNASSampler(seed=0, config=config, n_startup_trials=5)
+    study = run(sampler, Planted(space, 0), 12)
+    # Before the first trial nobody knows the space. Only who does puts skipped layers last.
+    proposed = [trial.params for trial in study.trials[1:]]
+    assert proposed == [
+        space.architecture_to_params(space.params_to_architecture(params)) for params in proposed
     ]
-    # What is recognised is proposed in canonical form: skipped layers come last.
-    assert described[5:] == canonical[5:]
+    assert "startup" not in [trial.user_attrs["dnas:source"] for trial in study.trials[5:]]
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ _FORMATS = {"single": "no", "float16": "fp16", "bfloat16": "bf16"}
 
 
 class Distribution:
-    """The processes that train together; one, unless started by ``accelerate launch``.
+    """The processes that train together; one, unless started by a launcher.
 
     To be made within :func:`accelerate_scope`.
 

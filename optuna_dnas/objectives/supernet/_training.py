@@ -148,7 +148,8 @@ def train_supernet(
     """Train the supernet of a shape, or go on with what ``output`` holds.
 
     What is interrupted and started again gives the same weights as what was not, to the last bit
-    on a CPU. With ``accelerate launch`` several processes share each step.
+    on a CPU. Several processes share each step: those of ``accelerate launch`` have a GPU each; on
+    CPUs they are started by ``torchrun``.
 
     Args:
         shape: Of the networks.

@@ -51,9 +51,9 @@ BRIEF_RETRAIN = RetrainConfig(
     epochs=2, batch_size=8, checkpoint_interval=3, learning_rate=0.05, dropout=0.2, ema_decay=0.5
 )
 
-LONG = replace(BRIEF, steps=40, checkpoint_interval=2, sampling="sandwich", n_random=1)
-LONG_RETRAIN = replace(BRIEF_RETRAIN, epochs=10, checkpoint_interval=1)
-"""To be interrupted."""
+MANY_STEPS = replace(BRIEF, checkpoint_interval=2, sampling="sandwich", n_random=1)
+MANY_EPOCHS = replace(BRIEF_RETRAIN, checkpoint_interval=1)
+"""Of as many steps as a test wants."""
 
 
 def images_in_memory(**options: Any) -> TensorImages:

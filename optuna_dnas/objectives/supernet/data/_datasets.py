@@ -33,6 +33,7 @@ from optuna_dnas.objectives.training._data import _n_validation
 from optuna_dnas.objectives.training._data import stratified_parts
 
 
+_CPU = torch.device("cpu")
 _N_DIGEST_IMAGES = 16
 
 
@@ -147,9 +148,9 @@ class DatasetImages(ImageData):
             digest.update("\n".join(file_names(dataset)).encode())
             spread = np.unique(np.linspace(0, len(rows) - 1, _N_DIGEST_IMAGES).astype(np.int64))
             for transform in (self._transform, self._train_transform):
-                batches = [self._keys(part, spread)]
-                for batch in self._load(part, transform, batches, torch.device("cpu")):
-                    digest.update(batch.images.numpy().tobytes())
+                keys = self._keys(part, spread)
+                (batch,) = self._load(part, transform, [keys], _CPU, n_workers=0)
+                digest.update(batch.images.numpy().tobytes())
         return digest.hexdigest()[:16]
 
     def _keys(self, part: str, indices: IntArray, *, seed: int = 0, epoch: int = 0) -> list[Key]:
@@ -163,10 +164,13 @@ class DatasetImages(ImageData):
         transform: Transform,
         batches: Iterable[list[Key]],
         device: torch.device,
+        *,
+        n_workers: int | None = None,
     ) -> Iterator[Batch]:
         shape = (self.image_channels, self.image_size, self.image_size)
         examples = Examples(self._parts[part].dataset, transform, shape, part)
-        return load(examples, batches, n_workers=self._n_workers, device=device)
+        n_workers = self._n_workers if n_workers is None else n_workers
+        return load(examples, batches, n_workers=n_workers, device=device)
 
 
 def _whole(part: str, dataset: Dataset[Any]) -> _Part:
@@ -187,9 +191,7 @@ def _split(train: _Part, fraction: float, seed: int) -> dict[str, _Part]:
 def _first_shape(train: _Part, transform: Transform, name: str) -> tuple[int, int]:
     """C, and H = W, of the first image."""
     examples = Examples(train.dataset, transform, None, "train")
-    (batch,) = load(
-        examples, [[Key(int(train.rows[0]), 0)]], n_workers=0, device=torch.device("cpu")
-    )
+    (batch,) = load(examples, [[Key(int(train.rows[0]), 0)]], n_workers=0, device=_CPU)
     _, channels, height, width = batch.images.shape
     if height != width:
         raise ValueError(

@@ -115,11 +115,13 @@ def test_labels_that_are_known_are_not_read() -> None:
             self.reads += 1
             return super().__getitem__(index)
 
-    known = Known(*noise(40, 0))
+    known = Known(*noise(400, 0))
     known.targets = known.labels.tolist()  # type: ignore[attr-defined]
-    data = DatasetImages(known, Listed(*noise(12, 1)))
-    assert known.reads == 1  # To learn the size of images.
-    assert torch.equal(whole(data, "validation").labels, whole(images_of(), "validation").labels)
+    test = Listed(*noise(12, 1))
+    data = DatasetImages(known, test)
+    assert known.reads < 100  # To learn the size of images, and for the digest.
+    same = DatasetImages(Listed(*noise(400, 0)), test)
+    assert torch.equal(whole(data, "validation").labels, whole(same, "validation").labels)
 
 
 def test_digest_tells_data_apart() -> None:
@@ -147,15 +149,22 @@ class Broken(Listed):
 
 @pytest.mark.parametrize("n_workers", [0, 1])
 def test_unreadable_image_is_named(n_workers: int) -> None:
-    broken = Broken(*noise(12, 1))
+    broken = Broken(*noise(40, 1))
     broken.targets = broken.labels  # type: ignore[attr-defined]
     data = DatasetImages(Listed(*noise(40, 0)), broken, n_workers=n_workers)
     message = "^Image 3 of `test` cannot be read: OSError: image file is truncated$"
     with pytest.raises(ValueError, match=message):
         whole(data, "test")
-    broken.samples = [(f"/photos/{k}.jpeg", 0) for k in range(12)]  # type: ignore[attr-defined]
+    broken.samples = [(f"/photos/{k}.jpeg", 0) for k in range(40)]  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match=r"^/photos/3\.jpeg cannot be read"):
         whole(data, "test")
+
+
+def test_unreadable_image_of_the_digest_is_named_at_once() -> None:
+    broken = Broken(*noise(12, 1))
+    broken.targets = broken.labels  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match=r"^Image 3 of `test` cannot be read"):
+        DatasetImages(Listed(*noise(40, 0)), broken)
 
 
 def test_worker_that_dies_is_a_message() -> None:
