@@ -1,4 +1,4 @@
-"""Search in a network of your own: NVIDIA's modelopt makes a supernet of an ordinary PyTorch model.
+"""Search in a network of your own: NVIDIA's modelopt makes a supernet of any PyTorch model.
 
 pip install nvidia-modelopt requests
 python examples/modelopt_supernet.py
@@ -132,7 +132,8 @@ def train(network: nn.Module, data: ImageData, n_steps: int) -> None:
     for _ in range(n_steps):
         rows = torch.randint(len(whole.labels), (64,))
         optimizer.zero_grad()
-        nn.functional.cross_entropy(network(whole.images[rows]), whole.labels[rows]).backward()
+        loss = nn.functional.cross_entropy(network(whole.images[rows]), whole.labels[rows])
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
 

@@ -19,7 +19,6 @@ from optuna_dnas.objectives.supernet import TrainedSupernet
 from optuna_dnas.search_space import MobileNetShape
 from optuna_dnas.search_space import MobileNetSpace
 from optuna_dnas.search_space import MobileNetSpec
-from optuna_dnas.search_space import Stage
 
 
 # Of the multiply-adds of uniform architectures.
@@ -44,15 +43,7 @@ class Experiment:
     @cached_property
     def shape(self) -> MobileNetShape:
         """The reduced space: 66,564 networks of .2 to 2 million multiply-adds."""
-        return MobileNetShape(
-            stages=(Stage(16, 3, 2), Stage(32, 3, 2)),
-            stem_channels=8,
-            first_channels=8,
-            head_channels=64,
-            image_size=28,
-            image_channels=1,
-            n_classes=10,
-        )
+        return MobileNetShape.small(image_size=28)
 
     @cached_property
     def data(self) -> ImageData:

@@ -138,7 +138,7 @@ def shape_options(command: Command) -> Command:
             "--space",
             type=click.Choice(("small", "imagenet")),
             show_default="imagefolder: imagenet; others: small",
-            help="Which networks: up to 9 layers of few channels, or the 21 layers of "
+            help="Which networks: up to 6 layers of few channels, or the 21 layers of "
             "ProxylessNAS.",
         ),
         click.option(

@@ -130,16 +130,17 @@ class MobileNetShape:
     def small(
         cls, *, image_size: int, image_channels: int = 1, n_classes: int = 10
     ) -> "MobileNetShape":
-        """Up to nine layers of few channels, for images of 8 to 64 pixels.
+        """Up to six layers of few channels, for images of 8 to 64 pixels.
 
-        The stem halves images of 16 pixels and more.
+        Images of 16 pixels and more are halved by the stem, and again by the first stage.
         """
+        stride = 1 if image_size < 16 else 2
         return cls(
-            stages=(Stage(16, 3, 1), Stage(24, 3, 2), Stage(40, 3, 2)),
+            stages=(Stage(16, 3, stride), Stage(32, 3, 2)),
             stem_channels=8,
-            stem_stride=1 if image_size < 16 else 2,
+            stem_stride=stride,
             first_channels=8,
-            head_channels=96,
+            head_channels=64,
             image_size=image_size,
             image_channels=image_channels,
             n_classes=n_classes,

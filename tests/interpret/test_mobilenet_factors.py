@@ -2,12 +2,12 @@ import numpy as np
 
 from optuna_dnas.interpret import generative_factors
 from optuna_dnas.interpret import MobileNetFactors
-from optuna_dnas.search_space import MobileNetShape
 from optuna_dnas.search_space import MobileNetSpace
 from optuna_dnas.search_space import MobileNetSpec
+from tests.mobilenets import nine_layers
 
 
-SPACE = MobileNetSpace(MobileNetShape.small(image_size=28))
+SPACE = MobileNetSpace(nine_layers(28))
 MODEL = generative_factors(SPACE)
 BY_NAME = {factor.name: factor for factor in MODEL.factors}
 

@@ -16,6 +16,7 @@ from optuna_dnas.search_space import MobileNetSpace
 from optuna_dnas.search_space import MobileNetSpec
 from optuna_dnas.search_space import recognize
 from optuna_dnas.search_space import Stage
+from tests.mobilenets import nine_layers
 
 
 MOBILENET_V2_STAGES = (
@@ -29,7 +30,7 @@ MOBILENET_V2_STAGES = (
 TINY = MobileNetShape(
     stages=(Stage(8, 2, 1), Stage(16, 3, 2)), kernels=(3, 5), expansions=(1, 3), image_size=8
 )
-DEFAULT, SMALL = MobileNetSpace(), MobileNetSpace(MobileNetShape.small(image_size=28))
+DEFAULT, SMALL = MobileNetSpace(), MobileNetSpace(nine_layers(28))
 SPACES = [DEFAULT, SMALL, MobileNetSpace(TINY)]
 
 seeds = st.integers(0, 2**32 - 1)

@@ -5,6 +5,7 @@ from optuna_dnas.objectives.supernet._config import SupernetConfig
 from optuna_dnas.objectives.supernet._evaluation import Accuracy
 from optuna_dnas.objectives.supernet._evaluation import calibrate
 from optuna_dnas.objectives.supernet._evaluation import evaluate
+from optuna_dnas.objectives.supernet._export import export_network
 from optuna_dnas.objectives.supernet._model import MobileSupernet
 from optuna_dnas.objectives.supernet._network import MobileNetwork
 from optuna_dnas.objectives.supernet._network import Supernet
@@ -36,6 +37,7 @@ __all__ = [
     "WeightSharingModel",
     "calibrate",
     "evaluate",
+    "export_network",
     "open_images",
     "retrain",
     "train_supernet",

@@ -114,6 +114,8 @@ class SupernetConfig(OptimizationConfig):
     """
 
     steps: int = 2_000
+    # Every weight is in few of the steps.
+    learning_rate: float = 0.5
     sampling: str = "uniform"
     n_random: int = 2
 
@@ -132,7 +134,7 @@ class SupernetConfig(OptimizationConfig):
 
         Batches of 1,024 images, 256 for each of its 4 GPUs, are 48 epochs.
         """
-        return cls(steps=60_000, batch_size=1_024, learning_rate=0.5, warm_up=0.02)
+        return cls(steps=60_000, batch_size=1_024, warm_up=0.02)
 
 
 @dataclass(frozen=True, kw_only=True)

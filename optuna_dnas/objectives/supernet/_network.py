@@ -5,6 +5,7 @@ B: batch, C: channels, H and W: pixels, K: classes.
 
 from collections.abc import Iterable
 import math
+from typing import cast
 
 import torch
 from torch import nn
@@ -62,6 +63,11 @@ class InvertedResidual(nn.Module):
         projection = ConvolutionBlock(inner, layer.out_channels, is_linear=True)
         self.blocks = nn.Sequential(*blocks, depthwise, projection)
         self.is_residual = layer.is_residual
+
+    @property
+    def last_norm(self) -> nn.BatchNorm2d:
+        """Its scale is that of the whole."""
+        return cast(nn.BatchNorm2d, cast(nn.Sequential, self.blocks[-1])[-1])
 
     def forward(
         self,
@@ -180,9 +186,11 @@ class Supernet(nn.Module):
 
 @torch.no_grad()
 def initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """Weights on the CPU as MobileNetV2 draws them.
+    """Weights on the CPU as MobileNetV2 draws them, with residuals that begin as identities.
 
-    Convolutions: He et al. by fan-out; the dense layer: N(0, 0.01^2), no bias.
+    Convolutions: He et al. by fan-out; the dense layer: N(0, 0.01^2), no bias. The last scale of
+    a residual is 0 (Goyal et al., *Accurate, Large Minibatch SGD*, 2017, section 5.1): layers
+    that other subnets skip disturb nothing until they have learned something.
     """
     network.to_empty(device="cpu").float()
     for module in network.modules():
@@ -194,6 +202,9 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
         elif isinstance(module, nn.Linear):
             module.weight.normal_(0.0, 0.01, generator=generator)
             module.bias.zero_()
+    for module in network.modules():
+        if isinstance(module, InvertedResidual) and module.is_residual:
+            module.last_norm.weight.zero_()
 
 
 def split_by_decay(

@@ -73,6 +73,7 @@ def test_inverted_residual_is_expand_filter_project(
 ) -> None:
     layer = LayerShape(0, 8, out_channels, stride, 9)
     block = built(layer, MBConv(kernel, 3))
+    nn.init.ones_(block.last_norm.weight)
     (expand, _, _), (depthwise, _, _), (project, _) = block.blocks
     x = random_images(2, shape=MobileNetShape(image_channels=8, image_size=9))
     scale = 1 / math.sqrt(1 + 1e-5)  # of batch normalisation that has seen nothing
@@ -112,6 +113,13 @@ def test_initial_convolutions_keep_the_variance_of_gradients() -> None:
             fan_out = module.weight[0, 0].numel() * module.out_channels / module.groups
             sd = float(module.weight.detach().std())
             assert sd == pytest.approx(math.sqrt(2 / fan_out), rel=0.1)
+
+
+def test_initial_residuals_are_identities_and_other_layers_are_not() -> None:
+    for module in supernet().eval().modules():
+        if isinstance(module, InvertedResidual):
+            x = torch.ones(2, module.blocks[0][0].in_channels, 4, 4)
+            assert torch.equal(module(x), x) == module.is_residual
 
 
 def test_initial_logits_are_near_zero_and_finite() -> None:
