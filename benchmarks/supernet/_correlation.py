@@ -3,7 +3,6 @@
 N: architectures.
 """
 
-from typing import Any
 from typing import NamedTuple
 
 import numpy as np
@@ -12,8 +11,6 @@ from tqdm import tqdm
 
 from benchmarks.supernet._study import Experiment
 from optuna_dnas._typing import FloatArray
-from optuna_dnas.benchmarking import append_records
-from optuna_dnas.benchmarking import read_records
 from optuna_dnas.objectives.supernet import RetrainConfig
 from optuna_dnas.search_space import MobileNetSpace
 
@@ -31,34 +28,15 @@ class Agreement(NamedTuple):
 
 
 def correlate(experiment: Experiment, config: RetrainConfig, n_architectures: int) -> Agreement:
-    """Train uniform architectures from scratch; those that are done already are read."""
-    output = experiment.directory / "correlation.jsonl"
-    space = MobileNetSpace(experiment.shape)
-    specs = space.sample(np.random.default_rng(1), n_architectures)
-    done = {record["architecture"] for record in read_records(output)}
-    missing = [spec for spec in specs if str(spec) not in done]
+    """Train uniform architectures from scratch, unless that is done."""
+    specs = MobileNetSpace(experiment.shape).sample(np.random.default_rng(1), n_architectures)
     model = experiment.open_model()
-
-    def records() -> Any:
-        for spec in tqdm(missing, unit="architecture"):
-            model.activate(spec)
-            inherited = model.evaluate()["validation_accuracy"]
-            network = experiment.retrain(spec, config)
-            yield {
-                "architecture": str(spec),
-                "flops": space.cost(spec).flops,
-                "inherited": inherited,
-                "from_scratch": network.accuracies["validation"].top1,
-            }
-
-    for _ in append_records(output, records()):
-        pass
-    known = {record["architecture"]: record for record in read_records(output)}
-    rows = [known[str(spec)] for spec in specs]
-    return agreement(
-        np.array([row["inherited"] for row in rows]),
-        np.array([row["from_scratch"] for row in rows]),
-    )
+    inherited, from_scratch = [], []
+    for spec in tqdm(specs, unit="network", desc="from scratch"):
+        model.activate(spec)
+        inherited.append(model.evaluate()["validation_accuracy"])
+        from_scratch.append(experiment.retrain(spec, config).accuracies["validation"].top1)
+    return agreement(np.array(inherited), np.array(from_scratch))
 
 
 def agreement(
