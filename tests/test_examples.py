@@ -1,7 +1,9 @@
 """The examples run as they are."""
 
+import importlib.util
 import os
 from pathlib import Path
+import re
 import subprocess
 import sys
 
@@ -46,3 +48,28 @@ def test_nasbench101() -> None:
     output = run("nasbench101.py", path)
     assert "conv3x3" in output
     assert "validation 0.9" in output
+
+
+@pytest.mark.slow
+def test_supernet() -> None:
+    *drawing, cost, accuracies = run("supernet.py").splitlines()
+    assert drawing[0].startswith("stem")
+    assert int(cost.split()[0].replace(",", "")) <= 600_000
+    inherited, from_scratch, test = map(float, re.findall(r"\d\.\d+", accuracies))
+    assert inherited > 0.8
+    assert from_scratch > 0.9
+    assert test > 0.9
+
+
+@pytest.mark.slow
+def test_modelopt_supernet() -> None:
+    if importlib.util.find_spec("modelopt") is None:
+        pytest.skip("nvidia-modelopt is not installed.")
+    whole, best = (
+        [float(number.replace(",", "")) for number in re.findall(r"\d[\d.,]*", line)]
+        for line in run("modelopt_supernet.py").splitlines()[:2]
+    )
+    # Validation, test, multiply-adds, parameters.
+    assert best[2] <= whole[2] / 2
+    assert best[3] < whole[3]
+    assert best[0] > whole[0] - 0.05

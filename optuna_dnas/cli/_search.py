@@ -109,10 +109,9 @@ def search(
     check_device(device)
     name = name_of(benchmark_name, table)
     benchmark = open_benchmark(name, table, goal, train=train, device=device)
-    sampler = DNASSampler(space=benchmark.objective.space, seed=seed, device=device)
     study = open_study(
         benchmark.objective,
-        sampler,
+        DNASSampler(space=benchmark.objective.space, seed=seed, device=device),
         storage=storage,
         name=study_name or benchmark.name,
         benchmark=benchmark.name,

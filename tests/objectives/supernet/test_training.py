@@ -1,10 +1,9 @@
-"""Training follows its formulas, learns, and says what is wrong."""
+"""Training follows its formulas, and learns."""
 
 from dataclasses import replace
 import math
 from pathlib import Path
 import random
-import sys
 from typing import Any
 
 from accelerate import Accelerator
@@ -17,25 +16,24 @@ from optuna_dnas._torch_scope import private_generator
 from optuna_dnas.objectives.supernet import evaluate
 from optuna_dnas.objectives.supernet import MobileNetwork
 from optuna_dnas.objectives.supernet import open_images
-from optuna_dnas.objectives.supernet import retrain
 from optuna_dnas.objectives.supernet import RetrainConfig
 from optuna_dnas.objectives.supernet import RetrainedNetwork
 from optuna_dnas.objectives.supernet import SupernetConfig
 from optuna_dnas.objectives.supernet import TensorImages
-from optuna_dnas.objectives.supernet import train_supernet
 from optuna_dnas.objectives.supernet import TrainedSupernet
 from optuna_dnas.objectives.supernet._checkpoint import Checkpoint
 from optuna_dnas.objectives.supernet._network import initialise
 from optuna_dnas.objectives.supernet._paths import PATH_SAMPLERS
 from optuna_dnas.objectives.supernet._paths import paths_of_step
 from optuna_dnas.objectives.training import DivergedError
-from optuna_dnas.objectives.training import InsufficientMemoryError
 from tests.controller.toy import DEVICES
 
 from .data.toy import toy_data
 from .toy import BRIEF
 from .toy import BRIEF_RETRAIN
 from .toy import CPU
+from .toy import fit
+from .toy import fit_one
 from .toy import images_in_memory
 from .toy import SHAPE
 from .toy import SPEC
@@ -45,16 +43,6 @@ from .toy import WatchedImages
 
 PLAIN = TensorImages(toy_data())
 """Without augmentation."""
-
-
-def fit(output: Path, config: SupernetConfig = BRIEF, **options: Any) -> TrainedSupernet:
-    arguments = {"shape": SHAPE, "data": images_in_memory(), "progress": False} | options
-    return train_supernet(config=config, output=output, **arguments)
-
-
-def fit_one(output: Path, config: RetrainConfig = BRIEF_RETRAIN, **opts: Any) -> RetrainedNetwork:
-    arguments = {"shape": SHAPE, "data": images_in_memory(), "progress": False} | opts
-    return retrain(spec=SPEC, config=config, output=output, **arguments)
 
 
 @pytest.fixture
@@ -165,7 +153,7 @@ def test_accumulated_parts_are_one_batch_to_a_network_without_normalisation(
 @pytest.mark.parametrize("ema_decay", [None, 0.9])
 def test_network_overfits_32_images(device: str, ema_decay: float | None, tmp_path: Path) -> None:
     config = RetrainConfig(
-        epochs=30, batch_size=16, learning_rate=0.1, label_smoothing=0, ema_decay=ema_decay
+        epochs=60, batch_size=16, learning_rate=0.1, label_smoothing=0, ema_decay=ema_decay
     )
     result = fit_one(tmp_path / "ckpt", config, data=PLAIN, device=device)
     assert float(result.losses[-4:].mean()) < 0.1
@@ -309,69 +297,3 @@ def test_weights_that_the_last_step_breaks_are_no_checkpoint(tmp_path: Path) -> 
     with pytest.raises(DivergedError, match="Weights are infinite or NaN at step 1"):
         fit(tmp_path / "ckpt", config)
     assert not (tmp_path / "ckpt").exists()
-
-
-@pytest.mark.parametrize(
-    ("options", "name"),
-    [
-        ({"shape": replace(SHAPE, n_classes=4)}, "n_classes"),
-        ({"shape": replace(SHAPE, image_size=16)}, "image_size"),
-        ({"shape": replace(SHAPE, image_channels=3)}, "image_channels"),
-    ],
-)
-def test_images_of_another_shape_are_refused(
-    options: dict[str, Any], name: str, tmp_path: Path
-) -> None:
-    with pytest.raises(ValueError, match=f"`{name}` of `shape` must be .*, but got"):
-        fit(tmp_path / "ckpt", **options)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"batch_size": 33}, "`batch_size` must be at most 32, .* but got 33"),
-        ({"batch_size": 9, "n_accumulation": 2}, "`batch_size` must be 2 equal parts .* got 9"),
-        ({"batch_size": 8, "n_accumulation": 8}, "at least 2 images, but got 8"),
-        ({"precision": "float16"}, "`precision` must not be 'float16' on 'cpu'"),
-    ],
-)
-def test_settings_that_do_not_fit_are_refused(
-    changes: dict[str, Any], message: str, tmp_path: Path
-) -> None:
-    with pytest.raises(ValueError, match=message):
-        fit(tmp_path / "ckpt", replace(BRIEF, **changes))
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [({"device": "tpu"}, "`device` must be"), ({"n_threads": 0}, "`n_threads` must be positive")],
-)
-def test_impossible_arguments_are_refused(
-    options: dict[str, Any], message: str, tmp_path: Path
-) -> None:
-    with pytest.raises(ValueError, match=message):
-        fit(tmp_path / "ckpt", **options)
-
-
-def test_output_that_cannot_be_written_is_told_before_training(tmp_path: Path) -> None:
-    data = WatchedImages(lambda: pytest.fail("It has trained."))
-    with pytest.raises(FileNotFoundError, match="`output` must be in a folder, but there is no"):
-        fit(tmp_path / "missing" / "ckpt", data=data)
-    with pytest.raises(IsADirectoryError, match="`output` must be a file"):
-        fit(tmp_path, data=data)
-
-
-def test_lack_of_memory_has_its_error(tmp_path: Path) -> None:
-    def lack() -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory.")
-
-    with pytest.raises(InsufficientMemoryError, match="training of the supernet needs more"):
-        fit(tmp_path / "ckpt", data=WatchedImages(lack))
-
-
-def test_missing_accelerate_names_the_extra(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "accelerate.state", None)
-    with pytest.raises(ImportError, match=r"pip install 'optuna-dnas\[supernet\]'"):
-        fit(tmp_path / "ckpt")

@@ -11,10 +11,14 @@ import numpy as np
 import torch
 
 from optuna_dnas._torch_scope import private_generator
+from optuna_dnas.objectives.supernet import retrain
 from optuna_dnas.objectives.supernet import RetrainConfig
+from optuna_dnas.objectives.supernet import RetrainedNetwork
 from optuna_dnas.objectives.supernet import Supernet
 from optuna_dnas.objectives.supernet import SupernetConfig
 from optuna_dnas.objectives.supernet import TensorImages
+from optuna_dnas.objectives.supernet import train_supernet
+from optuna_dnas.objectives.supernet import TrainedSupernet
 from optuna_dnas.objectives.supernet._checkpoint import Checkpoint
 from optuna_dnas.objectives.supernet._network import initialise
 from optuna_dnas.objectives.supernet.data import Batch
@@ -113,3 +117,13 @@ def same_content(one: Path, other: Path, kind: str) -> bool:
         and a.tensors.keys() == b.tensors.keys()
         and all(torch.equal(tensor, b.tensors[name]) for name, tensor in a.tensors.items())
     )
+
+
+def fit(output: Path, config: SupernetConfig = BRIEF, **options: Any) -> TrainedSupernet:
+    arguments = {"shape": SHAPE, "data": images_in_memory(), "progress": False} | options
+    return train_supernet(config=config, output=output, **arguments)
+
+
+def fit_one(output: Path, config: RetrainConfig = BRIEF_RETRAIN, **opts: Any) -> RetrainedNetwork:
+    arguments = {"shape": SHAPE, "data": images_in_memory(), "progress": False} | opts
+    return retrain(spec=SPEC, config=config, output=output, **arguments)

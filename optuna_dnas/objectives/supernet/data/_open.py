@@ -93,14 +93,8 @@ def open_images(
         ImportError: A package is missing; the message names it.
         ValueError: An argument, or a file, is not what it should be; the message names it.
     """
-    if name not in _DATASETS:
-        raise ValueError(f"`name` must be of {DATASETS}, but got {name!r}.")
+    _check_arguments(name, path, image_size)
     dataset = _DATASETS[name]
-    if dataset.needs_path != (path is not None):
-        needs = "needs the folder it is in" if dataset.needs_path else "takes none"
-        raise ValueError(f"`path`: the dataset {name!r} {needs}, but got {path}.")
-    if image_size is not None and image_size < 1:
-        raise ValueError(f"`image_size` must be positive, but got {image_size}.")
     fraction = dataset.validation_fraction if validation_fraction is None else validation_fraction
     options = _Options(
         path=None if path is None else Path(path),
@@ -111,6 +105,17 @@ def open_images(
         augment=dataset.augment if augment is None else augment,
     )
     return dataset.open(options)
+
+
+def _check_arguments(name: str, path: Path | str | None, image_size: int | None) -> None:
+    if name not in _DATASETS:
+        raise ValueError(f"`name` must be of {DATASETS}, but got {name!r}.")
+    needs_path = _DATASETS[name].needs_path
+    if needs_path != (path is not None):
+        needs = "needs the folder it is in" if needs_path else "takes none"
+        raise ValueError(f"`path`: the dataset {name!r} {needs}, but got {path}.")
+    if image_size is not None and image_size < 1:
+        raise ValueError(f"`image_size` must be positive, but got {image_size}.")
 
 
 def _open_digits(options: _Options) -> ImageData:
