@@ -20,7 +20,7 @@ def clear_errors(command: Callable[P, R]) -> Callable[P, R]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except (ImportError, OSError, ValueError, SQLAlchemyError) as error:
+        except (ImportError, MemoryError, OSError, ValueError, SQLAlchemyError) as error:
             raise click.ClickException(str(error)) from error
 
     return wrapped

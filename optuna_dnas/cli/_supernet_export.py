@@ -5,6 +5,8 @@ from pathlib import Path
 import click
 
 from optuna_dnas.cli._errors import clear_errors
+from optuna_dnas.cli._storages import load_study
+from optuna_dnas.objectives.supernet import export_network
 from optuna_dnas.objectives.supernet import RetrainedNetwork
 
 
@@ -21,6 +23,8 @@ from optuna_dnas.objectives.supernet import RetrainedNetwork
     required=True,
     help="The folder to make.",
 )
+@click.option("--storage", help="Where the search that found it has kept its study, for the card.")
+@click.option("--study-name", help="Its name there.")
 @click.option(
     "--format",
     "format_",
@@ -29,14 +33,17 @@ from optuna_dnas.objectives.supernet import RetrainedNetwork
     help="torch: a program of torch.export; onnx needs optuna-dnas[onnx].",
 )
 @clear_errors
-def export(network: Path, output: Path, format_: str) -> None:
+def export(
+    network: Path, output: Path, storage: str | None, study_name: str | None, format_: str
+) -> None:
     """Write a trained network for use elsewhere, with a model card.
 
     The folder gets the network, README.md for people, and card.json for programs: architecture,
-    cost, accuracies, and how it was trained.
+    cost, accuracies, how it was trained, and how it was found.
     """
-    from optuna_dnas.objectives.supernet import export_network
-
-    export_network(RetrainedNetwork.load(network), output, format=format_)
+    if (storage is None) != (study_name is None):
+        raise click.UsageError("--storage and --study-name belong together.")
+    study = None if storage is None or study_name is None else load_study(storage, study_name)
+    export_network(RetrainedNetwork.load(network), output, format=format_, study=study)
     files = ", ".join(sorted(path.name for path in output.iterdir()))
     click.echo(f"{output} has {files}.")

@@ -98,7 +98,7 @@ def retrain(
         trained = train_from_scratch(
             shape, spec, data, config, output, device=device, n_threads=threads
         )
-    say(f"\n{_summary(trained)}\n\n{_next_steps(output)}")
+    say(f"\n{_summary(trained)}\n\n{_next_steps(output, storage, study_name)}")
 
 
 def _check_without_study(
@@ -169,7 +169,9 @@ def _summary(trained: RetrainedNetwork) -> str:
     return "\n".join(f"{name:<20} {text}" for name, text in rows.items())
 
 
-def _next_steps(output: Path) -> str:
+def _next_steps(output: Path, storage: str | None, study_name: str | None) -> str:
     export = ["optuna-dnas", "supernet", "export", "--network", str(output)]
     export += ["--output", f"{output}-exported"]
+    if storage is not None and study_name is not None:
+        export += ["--storage", storage, "--study-name", study_name]
     return format_steps({"Export it, with a model card:": [shlex.join(export)]})

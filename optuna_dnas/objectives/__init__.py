@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from optuna_dnas.objectives.supernet import WeightSharingModel
     from optuna_dnas.objectives.training import CellTrainingObjective
     from optuna_dnas.objectives.training import LatencyConfig
+    from optuna_dnas.objectives.training import LatencyMeter
     from optuna_dnas.objectives.training import TrainingConfig
     from optuna_dnas.objectives.training import TrainingData
 
@@ -27,6 +28,7 @@ __all__ = [
     "DigitsCellObjective",
     "DigitsTable",
     "LatencyConfig",
+    "LatencyMeter",
     "Metrics",
     "NASBench101Objective",
     "NASBench101Table",
@@ -40,6 +42,7 @@ __all__ = [
 _LAZY = {
     "CellTrainingObjective": "training",
     "LatencyConfig": "training",
+    "LatencyMeter": "training",
     "SupernetObjective": "supernet",
     "TrainingConfig": "training",
     "TrainingData": "training",

@@ -5,9 +5,12 @@ from pathlib import Path
 import shutil
 
 from click.testing import Result
+import optuna
+from optuna.trial import create_trial
 import pytest
 
 from optuna_dnas.objectives.supernet import RetrainedNetwork
+from optuna_dnas.search_space import MobileNetSpace
 
 from .command import assert_is_message
 from .command import run
@@ -44,9 +47,22 @@ def test_folder_has_network_and_model_card(network: Path) -> None:
     assert str(RetrainedNetwork.load(network).accuracies["test"].top1) in text
 
 
+def test_card_tells_the_search_that_found_it(network: Path) -> None:
+    trained_network = RetrainedNetwork.load(network)
+    found = MobileNetSpace(trained_network.shape).hash(trained_network.spec)
+    study = optuna.create_study(storage="sqlite:///s.db", study_name="found")
+    study.add_trial(create_trial(value=0.25, user_attrs={"architecture_hash": found}))
+    result = export(network, "--storage", "sqlite:///s.db", "--study-name", "found")
+    assert result.exit_code == 0, result.output
+    card = json.loads(Path("exported/card.json").read_text())
+    assert card["study"]["study"] == "found"
+    assert card["study"]["trial"] == 0
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--storage", "sqlite:///s.db"], "--storage and --study-name belong together"),
         (["--network", "nothing"], "There is no checkpoint nothing"),
         (["--format", "tflite"], "'torch', 'onnx'"),
     ],

@@ -54,9 +54,10 @@ def test_best_network_is_trained_and_measured(study: optuna.Study) -> None:
         assert f"{100 * accuracy.top1:.3f} %" in result.output
         assert f"{100 * accuracy.top5:.3f} %" in result.output
     assert f"{study.best_trial.user_attrs['params']:,}\n" in result.output
-    assert next_commands(result.output) == [
-        ["optuna-dnas", "supernet", "export", "--network", "best", "--output", "best-exported"]
-    ]
+    export = ["optuna-dnas", "supernet", "export", "--network", "best"]
+    export += ["--output", "best-exported"]
+    export += ["--storage", "sqlite:///studies.db", "--study-name", STUDY]
+    assert next_commands(result.output) == [export]
 
 
 def test_another_trial_is_trained(study: optuna.Study) -> None:

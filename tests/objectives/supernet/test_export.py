@@ -182,7 +182,7 @@ def test_a_format_that_is_none_is_refused(network: RetrainedNetwork, tmp_path: P
 
 def test_what_a_folder_holds_is_left_alone(network: RetrainedNetwork, exported: Path) -> None:
     with pytest.raises(FileExistsError, match="`directory` must be new or empty"):
-        export_network(network, exported, format="onnx")
+        export_network(network, exported)
 
 
 def test_an_unfinished_training_is_refused(network: RetrainedNetwork, tmp_path: Path) -> None:
