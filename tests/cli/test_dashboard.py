@@ -1,5 +1,6 @@
 """``optuna-dnas dashboard``, and ``search --dashboard``."""
 
+from functools import partial
 import json
 from pathlib import Path
 import signal
@@ -34,7 +35,9 @@ def test_a_search_is_published_and_served(searched: Path) -> None:
     assert len(list(searched.iterdir())) == 2
     words = [sys.executable, "-c", "from optuna_dnas.cli import main; main()"]
     words += ["dashboard", STORAGE, "--port", "0"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
+    # A shell's background job ignores interrupts, and so would what it starts.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, preexec_fn=heed) as server:
         assert server.stdout is not None
         try:
             address = server.stdout.readline().split()[0]
@@ -43,7 +46,7 @@ def test_a_search_is_published_and_served(searched: Path) -> None:
             drawing = urlopen(f"{address}artifacts/1/2/{artifact['artifact_id']}").read()
         finally:
             server.send_signal(signal.SIGINT)
-        assert server.wait() == 0
+        assert server.wait(timeout=60) == 0
     assert drawing.startswith(b"<svg")
     assert page["objective_names"] == ["validation_accuracy"]
 

@@ -131,7 +131,7 @@ def test_errors_are_messages(folder: Path, options: list[str], message: str) -> 
         (["--steps", 3], "`steps` is 2, not 3"),
         (["--kernels", "3"], "`shape`"),
         (["--split-seed", 1], "`data`"),
-        (["--learning-rate", 0.2], "`learning_rate` is 0.1, not 0.2"),
+        (["--learning-rate", 0.2], "`learning_rate` is 0.5, not 0.2"),
     ],
 )
 def test_checkpoint_of_another_training_is_kept(
