@@ -104,10 +104,9 @@ def _retraining_row(space: MobileNetSpace, spec: MobileNetSpec, gpu: Gpu, n_gpus
 
 def measure_load(shape: MobileNetShape, spec: MobileNetSpec) -> Load:
     """Of an architecture, exactly: the tensors that autograd keeps, without computing them."""
-    with torch.device("meta"):
-        network = MobileNetwork.build(shape, spec).to(torch.bfloat16).train()
-        size = shape.image_size
-        images = torch.empty(2, shape.image_channels, size, size, dtype=torch.bfloat16)
+    network = MobileNetwork.build(shape, spec).to(torch.bfloat16).train()
+    size = (2, shape.image_channels, shape.image_size, shape.image_size)
+    images = torch.empty(size, dtype=torch.bfloat16, device="meta")
     own = {id(p) for p in network.parameters()}
     kept: dict[int, torch.UntypedStorage] = {}
 

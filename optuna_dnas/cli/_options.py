@@ -1,10 +1,16 @@
 """Options that several searches have."""
 
 from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import fields
+import functools
 from typing import Any
+from typing import cast
 from typing import TypeVar
 
 import click
+
+from optuna_dnas.cli._benchmarks import Goal
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -12,41 +18,51 @@ F = TypeVar("F", bound=Callable[..., Any])
 POSITIVE = click.FloatRange(min=0, min_open=True)
 
 
-def limit_options(command: F) -> F:
-    """Bounds of costs."""
-    for option in (
-        click.option("--min-params", type=POSITIVE, help="The least parameters."),
+def goal_options(metrics: Sequence[str], latency_needs: str = "") -> Callable[[F], F]:
+    """Pass a `Goal` as ``goal``; ``latency_needs`` says what it takes to measure latency."""
+    options = (
+        click.option(
+            "--metric",
+            "metrics",
+            type=click.Choice(metrics),
+            multiple=True,
+            default=("validation_accuracy",),
+            help="What to optimise. Several make a Pareto study.",
+        ),
+        click.option("--max-flops", type=POSITIVE, help="Limit of multiply-adds."),
+        click.option("--max-params", type=POSITIVE, help="Limit of parameters."),
         click.option(
             "--min-flops", type=POSITIVE, help="The least multiply-adds, for a band of costs."
         ),
-        click.option("--max-params", type=POSITIVE, help="Limit of parameters."),
-        click.option("--max-flops", type=POSITIVE, help="Limit of multiply-adds."),
-    ):
-        command = option(command)
-    return command
+        click.option("--min-params", type=POSITIVE, help="The least parameters."),
+        click.option(
+            "--max-latency",
+            type=POSITIVE,
+            help=f"Limit of the milliseconds of an inference{latency_needs}.",
+        ),
+        click.option(
+            "--latency-batch-size",
+            type=click.IntRange(min=1),
+            show_default="1",
+            help="Images of an inference.",
+        ),
+    )
+    return lambda command: collected(command, Goal, "goal", options)
 
 
-def latency_options(condition: str = "") -> Callable[[F], F]:
-    """Limit of latency, and how it is measured; ``condition`` says what that needs."""
+def collected(
+    command: F, kind: type[Any], name: str, options: Sequence[Callable[..., Any]]
+) -> F:
+    """What the options give, as one argument: a dataclass with a field for each of them."""
+    keys = [field.name for field in fields(kind)]
 
-    def decorate(command: F) -> F:
-        for option in (
-            click.option(
-                "--latency-batch-size",
-                type=click.IntRange(min=1),
-                show_default="1",
-                help="Images of an inference.",
-            ),
-            click.option(
-                "--max-latency",
-                type=POSITIVE,
-                help=f"Limit of the milliseconds of an inference{condition}.",
-            ),
-        ):
-            command = option(command)
-        return command
+    @functools.wraps(command)
+    def with_one(*args: Any, **kwargs: Any) -> Any:
+        return command(*args, **{name: kind(**{key: kwargs.pop(key) for key in keys})}, **kwargs)
 
-    return decorate
+    for option in reversed(options):
+        with_one = option(with_one)
+    return cast(F, with_one)
 
 
 def study_options(default_name: str) -> Callable[[F], F]:

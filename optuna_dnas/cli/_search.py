@@ -14,8 +14,7 @@ from optuna_dnas.cli._benchmarks import table_argument
 from optuna_dnas.cli._errors import clear_errors
 from optuna_dnas.cli._ground_truth import GroundTruth
 from optuna_dnas.cli._next import next_steps
-from optuna_dnas.cli._options import latency_options
-from optuna_dnas.cli._options import limit_options
+from optuna_dnas.cli._options import goal_options
 from optuna_dnas.cli._options import study_options
 from optuna_dnas.cli._report import report
 from optuna_dnas.cli._study import check_device
@@ -49,16 +48,7 @@ _METRICS = (
     help="How many to add.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="For the same search again.")
-@click.option(
-    "--metric",
-    "metrics",
-    type=click.Choice(_METRICS),
-    multiple=True,
-    default=("validation_accuracy",),
-    help="What to optimise. Several make a Pareto study.",
-)
-@limit_options
-@latency_options(", with --train")
+@goal_options(_METRICS, ", with --train")
 @study_options(default_name=", ".join(N_TRIALS))
 @click.option(
     "--device",
@@ -74,13 +64,7 @@ def search(
     train: bool,
     n_trials: int | None,
     seed: int | None,
-    metrics: tuple[str, ...],
-    max_flops: float | None,
-    max_params: float | None,
-    min_flops: float | None,
-    min_params: float | None,
-    max_latency: float | None,
-    latency_batch_size: int | None,
+    goal: Goal,
     storage: str,
     study_name: str | None,
     dashboard: bool,
@@ -97,15 +81,6 @@ def search(
 
     Running the command again continues the study.
     """
-    goal = Goal(
-        metrics=metrics,
-        max_flops=max_flops,
-        max_params=max_params,
-        min_flops=min_flops,
-        min_params=min_params,
-        max_latency=max_latency,
-        latency_batch_size=latency_batch_size,
-    )
     check_device(device)
     name = name_of(benchmark_name, table)
     benchmark = open_benchmark(name, table, goal, train=train, device=device)

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import fields
 from dataclasses import replace
-import functools
 import os
 from pathlib import Path
 import re
@@ -14,6 +13,7 @@ from typing import Any
 
 import click
 
+from optuna_dnas.cli._options import collected
 from optuna_dnas.objectives.supernet import ImageData
 from optuna_dnas.objectives.supernet import open_images
 from optuna_dnas.objectives.supernet.data import DATASETS
@@ -122,7 +122,7 @@ def image_options(command: Command) -> Command:
             help="Processes that read images of imagefolder.",
         ),
     )
-    return _collected(command, ImageOptions, "images", options)
+    return collected(command, ImageOptions, "images", options)
 
 
 def shape_options(command: Command) -> Command:
@@ -155,7 +155,7 @@ def shape_options(command: Command) -> Command:
         click.option("--kernels", show_default="3,5,7", help="Kernel sizes to choose from."),
         click.option("--expansions", show_default="3,6", help="Expansion ratios to choose from."),
     )
-    return _collected(command, ShapeOptions, "networks", options)
+    return collected(command, ShapeOptions, "networks", options)
 
 
 def device_options(command: Command) -> Command:
@@ -189,21 +189,6 @@ def training_errors() -> Iterator[None]:
         yield
     except DivergedError as error:
         raise ValueError(f"{error} A lower --learning-rate may help.") from error
-
-
-def _collected(
-    command: Command, kind: type[Any], name: str, options: tuple[Callable[..., Any], ...]
-) -> Command:
-    """What the options give, as one argument."""
-    keys = [field.name for field in fields(kind)]
-
-    @functools.wraps(command)
-    def collected(*args: Any, **kwargs: Any) -> Any:
-        return command(*args, **{name: kind(**{key: kwargs.pop(key) for key in keys})}, **kwargs)
-
-    for option in reversed(options):
-        collected = option(collected)
-    return collected
 
 
 def _parse_stages(text: str) -> tuple[Stage, ...]:

@@ -14,8 +14,7 @@ from optuna_dnas.cli._errors import clear_errors
 from optuna_dnas.cli._next import format_steps
 from optuna_dnas.cli._next import given_words
 from optuna_dnas.cli._next import study_steps
-from optuna_dnas.cli._options import latency_options
-from optuna_dnas.cli._options import limit_options
+from optuna_dnas.cli._options import goal_options
 from optuna_dnas.cli._options import study_options
 from optuna_dnas.cli._report import report
 from optuna_dnas.cli._study import check_device
@@ -52,16 +51,7 @@ SHAPE_KEY = "dnas:mobilenet_shape"
     help="How many networks to evaluate.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="For the same search again.")
-@click.option(
-    "--metric",
-    "metrics",
-    type=click.Choice(("validation_accuracy", "flops", "params", "latency")),
-    multiple=True,
-    default=("validation_accuracy",),
-    help="What to optimise. Several make a Pareto study.",
-)
-@limit_options
-@latency_options()
+@goal_options(("validation_accuracy", "flops", "params", "latency"))
 @study_options(default_name="the dataset's, and -supernet")
 @device_options
 @click.pass_context
@@ -72,13 +62,7 @@ def search(
     images: ImageOptions,
     n_trials: int,
     seed: int | None,
-    metrics: tuple[str, ...],
-    max_flops: float | None,
-    max_params: float | None,
-    min_flops: float | None,
-    min_params: float | None,
-    max_latency: float | None,
-    latency_batch_size: int | None,
+    goal: Goal,
     storage: str,
     study_name: str | None,
     dashboard: bool,
@@ -93,15 +77,6 @@ def search(
     storage, share the work.
     """
     check_device(device)
-    goal = Goal(
-        metrics=metrics,
-        max_flops=max_flops,
-        max_params=max_params,
-        min_flops=min_flops,
-        min_params=min_params,
-        max_latency=max_latency,
-        latency_batch_size=latency_batch_size,
-    )
     check_latency(goal)
     trained = TrainedSupernet.load(checkpoint)
     data = images.open(trained.shape.image_size)
@@ -110,7 +85,7 @@ def search(
     objective = SupernetObjective(
         model,
         **goal.about_costs,
-        max_latency=max_latency,
+        max_latency=goal.max_latency,
         latency_meter=model.latency_meter(goal.latency_config()),
     )
     study = open_study(

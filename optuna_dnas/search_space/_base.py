@@ -139,7 +139,20 @@ class SearchSpace(abc.ABC, Generic[ArchitectureT]):
         """
         limited = copy.copy(self)
         limited.limits = limits
+        limited._check_limits()
         return limited
+
+    @property
+    def cost_range(self) -> tuple[Cost, Cost] | None:
+        """The least and the most of each cost, not always of one and the same architecture.
+
+        `None` where the space does not know.
+        """
+        return None
+
+    def _check_limits(self) -> None:
+        if self.limits.is_bounded and self.cost_range is not None:
+            self.limits.check_within(*self.cost_range)
 
     @cached_property
     def knows_costs(self) -> bool:

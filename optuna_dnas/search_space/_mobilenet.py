@@ -58,11 +58,7 @@ class MobileNetSpace(SearchSpace[MobileNetSpec]):
     ) -> None:
         self.shape = shape or MobileNetShape()
         self.limits = limits or CostLimits()
-        if self.limits.is_bounded:
-            self.limits.check_within(*self.cost_range)
-
-    def within(self, limits: CostLimits) -> "MobileNetSpace":
-        return MobileNetSpace(self.shape, limits=limits)
+        self._check_limits()
 
     def __repr__(self) -> str:
         text = f"{self.shape}"
@@ -105,9 +101,8 @@ class MobileNetSpace(SearchSpace[MobileNetSpec]):
         n = len(self.shape.choices)
         return float(math.prod(sum(_depth_counts(s.n_layers, n)) for s in self.shape.stages))
 
-    @cached_property
+    @property
     def cost_range(self) -> tuple[Cost, Cost]:
-        """The least and the most of each cost, not always of one and the same network."""
         may_skip = np.array(self.shape.may_skip)
         choices = self._costs[:, :-1, :-1].reshape(len(may_skip), -1, 2)
         frame = np.array([self._frame.flops, self._frame.params])

@@ -71,8 +71,7 @@ class NASBench101Space(SearchSpace[ModelSpec]):
         self.network = network or NetworkShape()
         self._pairs = edge_pairs(max_vertices)
         self.limits = limits or CostLimits()
-        if self.limits.is_bounded:
-            self.limits.check_within(*_cost_range(max_vertices, self.network))
+        self._check_limits()
 
     def __repr__(self) -> str:
         text = f"max_vertices={self.max_vertices}, network={self.network}"
@@ -107,6 +106,10 @@ class NASBench101Space(SearchSpace[ModelSpec]):
     @property
     def size(self) -> float:
         return sum(n for v, n in N_UNIQUE_CELLS.items() if v <= self.max_vertices)
+
+    @property
+    def cost_range(self) -> tuple[Cost, Cost]:
+        return _cost_range(self.max_vertices, self.network)
 
     def params_to_architecture(self, params: Mapping[str, Any]) -> ModelSpec:
         n = self.max_vertices

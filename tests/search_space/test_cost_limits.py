@@ -14,6 +14,7 @@ from optuna_dnas.search_space import Cost
 from optuna_dnas.search_space import COST_NAMES
 from optuna_dnas.search_space import CostLimits
 from optuna_dnas.search_space import LIMIT_KEYS
+from optuna_dnas.search_space import MobileNetSpace
 from optuna_dnas.search_space import NASBench101Space
 from optuna_dnas.search_space import NetworkShape
 from optuna_dnas.search_space import read_limits
@@ -125,3 +126,17 @@ def test_limits_leave_the_space_as_it_is() -> None:
 def test_bad_limits_are_refused(make: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         make()
+
+
+@pytest.mark.parametrize("space", [NASBench101Space(max_vertices=5), MobileNetSpace()])
+def test_limits_of_a_space_that_is_there_are_checked_as_those_of_a_new_one(
+    space: NASBench101Space | MobileNetSpace,
+) -> None:
+    low, high = space.cost_range
+    limits = CostLimits.by_name(max_flops=(low.flops + high.flops) / 2)
+    limited = space.within(limits)
+    assert limited.limits == limits
+    assert limited.distributions == space.distributions
+    assert not space.limits.is_bounded
+    with pytest.raises(ValueError, match=f"`max_flops` must be at least {low.flops:,}"):
+        space.within(CostLimits.by_name(max_flops=low.flops - 1))

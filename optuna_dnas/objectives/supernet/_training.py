@@ -29,7 +29,25 @@ _SUPERNET, _NETWORK = "supernet", "network"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class TrainedSupernet:
+class _Trained:
+    """What has come of a training."""
+
+    shape: MobileNetShape
+    network: nn.Module
+    losses: torch.Tensor
+    data_digest: str
+    images_per_second: float = 0.0
+
+    def digest(self) -> str:
+        """16 hexadecimal digits that differ if any weight does."""
+        digest = hashlib.sha256()
+        for name, tensor in self.network.state_dict().items():
+            digest.update(name.encode() + tensor.numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TrainedSupernet(_Trained):
     """A supernet, and what it was trained on.
 
     Args:
@@ -42,13 +60,9 @@ class TrainedSupernet:
         images_per_second: Of the run that ended it, in training; 0 if it was loaded.
     """
 
-    shape: MobileNetShape
     config: SupernetConfig
     network: Supernet
     step: int
-    losses: torch.Tensor
-    data_digest: str
-    images_per_second: float = 0.0
 
     @classmethod
     def load(cls, path: str | Path) -> "TrainedSupernet":
@@ -72,13 +86,9 @@ class TrainedSupernet:
             data_digest=state["data"],
         )
 
-    def digest(self) -> str:
-        """16 hexadecimal digits that differ if any weight does."""
-        return _digest(self.network)
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class RetrainedNetwork:
+class RetrainedNetwork(_Trained):
     """A network that was trained from scratch.
 
     Args:
@@ -94,16 +104,12 @@ class RetrainedNetwork:
         images_per_second: Of the run that ended it, in training; 0 if it was loaded.
     """
 
-    shape: MobileNetShape
     spec: MobileNetSpec
     config: RetrainConfig
     network: MobileNetwork
     epoch: int
     accuracies: dict[str, Accuracy]
     validations: dict[int, Accuracy]
-    losses: torch.Tensor
-    data_digest: str
-    images_per_second: float = 0.0
 
     @classmethod
     def load(cls, path: str | Path) -> "RetrainedNetwork":
@@ -129,10 +135,6 @@ class RetrainedNetwork:
             losses=checkpoint.tensors["losses"],
             data_digest=state["data"],
         )
-
-    def digest(self) -> str:
-        """16 hexadecimal digits that differ if any weight does."""
-        return _digest(self.network)
 
 
 def train_supernet(
@@ -207,8 +209,8 @@ def retrain(
 ) -> RetrainedNetwork:
     """Train one architecture from scratch, or go on with what ``output`` holds.
 
-    The test part is used once, at the end. Arguments and errors are those of
-    :func:`train_supernet`, and:
+    The test part is used once, at the end. Resuming, several processes and errors are as of
+    :func:`train_supernet`.
 
     Args:
         shape: Of the space.
@@ -243,10 +245,3 @@ def _load_weights(network: nn.Module, checkpoint: Checkpoint) -> None:
     weights = checkpoint.part("average.module") or checkpoint.part("network")
     network.load_state_dict(weights, assign=True)
     network.eval().requires_grad_(False)
-
-
-def _digest(network: nn.Module) -> str:
-    digest = hashlib.sha256()
-    for name, tensor in network.state_dict().items():
-        digest.update(name.encode() + tensor.numpy().tobytes())
-    return digest.hexdigest()[:16]
