@@ -53,7 +53,7 @@ class TrainingData:
         for part in _PARTS:
             images, labels = self.part(part)
             _check_images(f"{part}_images", images)
-            _check_labels(f"{part}_labels", labels, len(images), self.n_classes)
+            check_labels(f"{part}_labels", labels, len(images), self.n_classes)
             if images.shape[1:] != self.train_images.shape[1:]:
                 raise ValueError(
                     f"`{part}_images` must be of the size of `train_images`, "
@@ -90,11 +90,11 @@ class TrainingData:
         images, labels = parts["train"]
         if n_classes is None:
             n_classes = int(labels.max()) + 1
-        _check_labels("train_labels", labels, len(images), n_classes)
+        check_labels("train_labels", labels, len(images), n_classes)
         if validation is not None:
             parts["validation"] = _to_tensors("validation", validation)
         else:
-            n_validation = _n_validation(len(labels), validation_fraction)
+            n_validation = validation_size(len(labels), validation_fraction)
             sizes = [n_validation, len(labels) - n_validation]
             held_out, kept = map(torch.from_numpy, stratified_parts(labels.numpy(), sizes, seed))
             parts["validation"] = images[held_out], labels[held_out]
@@ -195,7 +195,8 @@ def stratified_parts(
     return [np.sort(part) for part in np.split(order, np.cumsum(sizes)[:-1])]
 
 
-def _n_validation(n: int, fraction: float) -> int:
+def validation_size(n: int, fraction: float) -> int:
+    """How many of ``n`` examples are a fraction; raise `ValueError` if that is none or all."""
     if not 0 < fraction < 1:
         raise ValueError(f"`validation_fraction` must be between 0 and 1, but got {fraction}.")
     n_validation = round(fraction * n)
@@ -276,7 +277,8 @@ def _check_images(name: str, images: torch.Tensor) -> None:
         raise ValueError(f"`{name}` must be finite, but has NaN or infinite values.")
 
 
-def _check_labels(name: str, labels: torch.Tensor, n: int, n_classes: int) -> None:
+def check_labels(name: str, labels: torch.Tensor, n: int, n_classes: int) -> None:
+    """Raise `ValueError` unless labels are (n,) integers from 0 to ``n_classes`` - 1."""
     if labels.shape != (n,) or labels.dtype != torch.int64:
         raise ValueError(
             f"`{name}` must be int64 of shape ({n},), "

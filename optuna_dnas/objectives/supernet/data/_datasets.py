@@ -28,9 +28,9 @@ from optuna_dnas.objectives.supernet.data._reader import Key
 from optuna_dnas.objectives.supernet.data._reader import load
 from optuna_dnas.objectives.supernet.data._reader import read_labels
 from optuna_dnas.objectives.supernet.data._reader import Transform
-from optuna_dnas.objectives.training._data import _check_labels
-from optuna_dnas.objectives.training._data import _n_validation
+from optuna_dnas.objectives.training._data import check_labels
 from optuna_dnas.objectives.training._data import stratified_parts
+from optuna_dnas.objectives.training._data import validation_size
 
 
 _CPU = torch.device("cpu")
@@ -95,7 +95,7 @@ class DatasetImages(ImageData):
         if n_classes < 2:
             raise ValueError(f"`n_classes` must be at least 2, but got {n_classes}.")
         for part, (_, _, labels) in parts.items():
-            _check_labels(f"{part}_labels", torch.from_numpy(labels), len(labels), n_classes)
+            check_labels(f"{part}_labels", torch.from_numpy(labels), len(labels), n_classes)
         if validation is None:
             parts |= _split(parts["train"], validation_fraction, seed)
         self._parts, self._n_workers = parts, n_workers
@@ -180,7 +180,7 @@ def _whole(part: str, dataset: Dataset[Any]) -> _Part:
 
 def _split(train: _Part, fraction: float, seed: int) -> dict[str, _Part]:
     n = len(train.labels)
-    n_validation = _n_validation(n, fraction)
+    n_validation = validation_size(n, fraction)
     held_out, kept = stratified_parts(train.labels, [n_validation, n - n_validation], seed)
     return {
         "train": _Part(train.dataset, kept, train.labels[kept]),

@@ -18,8 +18,8 @@ from optuna_dnas.objectives.supernet.data._tensors import TensorImages
 from optuna_dnas.objectives.supernet.data._vision import open_image_folder
 from optuna_dnas.objectives.supernet.data._vision import read_cifar
 from optuna_dnas.objectives.training import TrainingData
-from optuna_dnas.objectives.training._data import _n_validation
 from optuna_dnas.objectives.training._data import Arrays
+from optuna_dnas.objectives.training._data import validation_size
 
 
 _N_TEST_DIGITS = 297
@@ -119,7 +119,7 @@ def _check_arguments(name: str, path: Path | str | None, image_size: int | None)
 
 
 def _open_digits(options: _Options) -> ImageData:
-    n_validation = _n_validation(_N_DIGITS - _N_TEST_DIGITS, options.validation_fraction)
+    n_validation = validation_size(_N_DIGITS - _N_TEST_DIGITS, options.validation_fraction)
     data = TrainingData.digits(
         options.seed,
         n_train=_N_DIGITS - _N_TEST_DIGITS - n_validation,
