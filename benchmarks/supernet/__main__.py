@@ -33,6 +33,8 @@ from optuna_dnas.objectives.supernet import SupernetConfig
 @click.option("--architectures", type=POSITIVE, default=30, help="To compare accuracies of.")
 @seeds_option("0:5")
 @click.option("--evaluations", type=POSITIVE, default=100, help="Of a search.")
+@click.option("--device", default="cpu", help='"cpu", "mps" or "cuda".')
+@click.option("--jobs", type=POSITIVE, default=1, help="Processes.")
 def main(
     images: Path,
     directory: Path,
@@ -42,9 +44,11 @@ def main(
     architectures: int,
     seeds: range,
     evaluations: int,
+    device: str,
+    jobs: int,
 ) -> None:
     """Run the experiment on the four IDX files in IMAGES, and print its results."""
-    experiment = Experiment(images, directory, validation_images)
+    experiment = Experiment(images, directory, validation_images, device, jobs)
     # The fewest validations: only the last one counts.
     config = RetrainConfig(epochs=epochs, validation_interval=epochs)
     experiment.train(SupernetConfig(steps=steps))

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import kendalltau
-from tqdm import tqdm
 
 from benchmarks.supernet._study import Experiment
 from optuna_dnas._typing import FloatArray
@@ -30,12 +29,13 @@ class Agreement(NamedTuple):
 def correlate(experiment: Experiment, config: RetrainConfig, n_architectures: int) -> Agreement:
     """Train uniform architectures from scratch, unless that is done."""
     specs = MobileNetSpace(experiment.shape).sample(np.random.default_rng(1), n_architectures)
+    networks = experiment.retrain(specs, config)
     model = experiment.open_model()
-    inherited, from_scratch = [], []
-    for spec in tqdm(specs, unit="network", desc="from scratch"):
+    inherited = []
+    for spec in specs:
         model.activate(spec)
         inherited.append(model.evaluate()["validation_accuracy"])
-        from_scratch.append(experiment.retrain(spec, config).accuracies["validation"].top1)
+    from_scratch = [network.accuracies["validation"].top1 for network in networks]
     return agreement(np.array(inherited), np.array(from_scratch))
 
 

@@ -1,5 +1,6 @@
 """Searches with equal evaluations under levels of multiply-adds."""
 
+from functools import partial
 import itertools
 from typing import Any
 import warnings
@@ -9,33 +10,36 @@ from tqdm import tqdm
 
 from benchmarks.supernet._samplers import SEARCHES
 from benchmarks.supernet._study import Experiment
+from benchmarks.workers import map_unordered
 from optuna_dnas.benchmarking import append_records
 from optuna_dnas.benchmarking import read_records
 from optuna_dnas.benchmarking import Search
 from optuna_dnas.objectives.supernet import SupernetObjective
 
 
+_PREFIX = "fashion-flops-"
+
+
 def search(experiment: Experiment, seeds: range, n_evaluations: int) -> list[dict[str, Any]]:
     """All searches, of which those that are done already are read; a record each."""
     output = experiment.directory / "searches.jsonl"
-    limit_of = {f"fashion-flops-{limit}": limit for limit in experiment.limits()}
+    problems = [f"{_PREFIX}{limit}" for limit in experiment.limits()]
     wanted = [
         Search(problem, sampler, seed, n_evaluations)
-        for seed, problem, sampler in itertools.product(seeds, limit_of, SEARCHES)
+        for seed, problem, sampler in itertools.product(seeds, problems, SEARCHES)
     ]
     done = {Search.of(record) for record in read_records(output)}
     missing = [run for run in wanted if run not in done]
-    records = (
-        _run(experiment, run, limit_of[run.problem]) for run in tqdm(missing, unit="search")
-    )
-    for _ in append_records(output, records):
+    records = map_unordered(partial(_run, experiment), missing, experiment.jobs)
+    for _ in tqdm(append_records(output, records), total=len(missing), unit="search"):
         pass
     return [record for record in read_records(output) if Search.of(record) in wanted]
 
 
-def _run(experiment: Experiment, run: Search, max_flops: int) -> dict[str, Any]:
+def _run(experiment: Experiment, run: Search) -> dict[str, Any]:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    max_flops = int(run.problem.removeprefix(_PREFIX))
     objective = SupernetObjective(experiment.open_model(), max_flops=max_flops)
     sampler = SEARCHES[run.sampler](run.seed, objective.space)
     study = optuna.create_study(direction="maximize", sampler=sampler)

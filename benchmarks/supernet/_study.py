@@ -1,12 +1,16 @@
 """What all parts of the experiment share: the space, the data, the settings, the files."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
+from functools import partial
 import hashlib
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
+from benchmarks.workers import map_unordered
 from optuna_dnas.objectives.supernet import ImageData
 from optuna_dnas.objectives.supernet import MobileSupernet
 from optuna_dnas.objectives.supernet import open_images
@@ -34,21 +38,25 @@ class Experiment:
         images: The folder of the four IDX files.
         directory: Of the results. What is there is not done again.
         n_validation_images: Of one evaluation.
+        device: Of all trainings and evaluations.
+        jobs: Processes, where there are several networks or searches.
     """
 
     images: Path
     directory: Path
     n_validation_images: int
+    device: str = "cpu"
+    jobs: int = 1
 
-    @cached_property
+    @property
     def shape(self) -> MobileNetShape:
         """The reduced space: 66,564 networks of .2 to 2 million multiply-adds."""
         return MobileNetShape.small(image_size=28)
 
-    @cached_property
+    @property
     def data(self) -> ImageData:
         """20,000 of the 60,000 training images to train on, 40,000 held out."""
-        return open_images("idx", self.images, validation_fraction=2 / 3, seed=0)
+        return _read_images(self.images)
 
     @property
     def supernet_path(self) -> Path:
@@ -58,23 +66,35 @@ class Experiment:
     def train(self, config: SupernetConfig) -> TrainedSupernet:
         """Train the supernet, or go on with it."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        return train_supernet(self.shape, self.data, config, self.supernet_path)
+        return train_supernet(
+            self.shape, self.data, config, self.supernet_path, device=self.device
+        )
 
     def open_model(self) -> MobileSupernet:
         """The trained supernet, ready for evaluations."""
         return MobileSupernet(
             TrainedSupernet.load(self.supernet_path),
             self.data,
+            device=self.device,
             n_calibration_images=512,
             n_validation_images=self.n_validation_images,
         )
 
-    def retrain(self, spec: MobileNetSpec, config: RetrainConfig) -> RetrainedNetwork:
-        """Train an architecture from scratch, unless that is done."""
+    def retrain(
+        self, specs: Sequence[MobileNetSpec], config: RetrainConfig
+    ) -> list[RetrainedNetwork]:
+        """Train each architecture from scratch, once, unless that is done."""
+        (self.directory / "networks").mkdir(parents=True, exist_ok=True)
+        distinct = list(dict.fromkeys(specs))
+        trained = map_unordered(partial(_retrain, self, config), distinct, self.jobs)
+        for _ in tqdm(trained, total=len(distinct), unit="network", desc="from scratch"):
+            pass
+        return [RetrainedNetwork.load(self.network_path(spec)) for spec in specs]
+
+    def network_path(self, spec: MobileNetSpec) -> Path:
+        """The checkpoint of an architecture that is trained from scratch."""
         name = hashlib.sha256(str(spec).encode()).hexdigest()[:16]
-        output = self.directory / "networks" / f"{name}.safetensors"
-        output.parent.mkdir(parents=True, exist_ok=True)
-        return retrain(self.shape, spec, self.data, config, output, progress=False)
+        return self.directory / "networks" / f"{name}.safetensors"
 
     def limits(self) -> tuple[int, ...]:
         """The three levels, multiply-adds."""
@@ -82,3 +102,20 @@ class Experiment:
         tokens = space.sample_tokens(_N_COSTS, np.random.default_rng(0))
         flops = space.token_costs(tokens)[:, 0]
         return tuple(int(limit) for limit in np.quantile(flops, LEVELS, method="lower"))
+
+
+@cache
+def _read_images(folder: Path) -> ImageData:
+    return open_images("idx", folder, validation_fraction=2 / 3, seed=0)
+
+
+def _retrain(experiment: Experiment, config: RetrainConfig, spec: MobileNetSpec) -> None:
+    retrain(
+        experiment.shape,
+        spec,
+        experiment.data,
+        config,
+        experiment.network_path(spec),
+        device=experiment.device,
+        progress=False,
+    )

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from benchmarks.supernet._samplers import SEARCHES
 from benchmarks.supernet._study import Experiment
@@ -30,12 +29,12 @@ def retrain_winners(
     experiment: Experiment, searches: list[dict[str, Any]], config: RetrainConfig
 ) -> list[dict[str, Any]]:
     """The records of searches with test accuracies; equal winners are trained once."""
-    records = []
-    for record in tqdm(searches, unit="network"):
-        network = experiment.retrain(MobileNetSpec.parse(record["architecture"]), config)
-        test = network.accuracies["test"]
-        records.append(record | {"top1": test.top1, "top5": test.top5})
-    return records
+    specs = [MobileNetSpec.parse(record["architecture"]) for record in searches]
+    tests = [network.accuracies["test"] for network in experiment.retrain(specs, config)]
+    return [
+        record | {"top1": test.top1, "top5": test.top5}
+        for record, test in zip(searches, tests, strict=True)
+    ]
 
 
 def format_table(records: list[dict[str, Any]]) -> str:
