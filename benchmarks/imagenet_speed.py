@@ -102,7 +102,7 @@ def noise(shape: MobileNetShape, n_images: int) -> ImageData:
     size = (n_images, shape.image_channels, shape.image_size, shape.image_size)
     images = torch.randn(size, generator=private_generator(0))
     labels = torch.arange(n_images) % shape.n_classes
-    parts = {f"{part}_images": images for part in PARTS}
+    parts: dict[str, Any] = {f"{part}_images": images for part in PARTS}
     parts |= {f"{part}_labels": labels for part in PARTS}
     return TensorImages(TrainingData(**parts, n_classes=shape.n_classes))
 

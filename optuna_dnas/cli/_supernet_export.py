@@ -39,7 +39,7 @@ def export(
     """Write a trained network for use elsewhere, with a model card.
 
     The folder gets the network, README.md for people, and card.json for programs: architecture,
-    cost, accuracies, how it was trained, and how it was found.
+    cost, accuracies, how images are to be prepared, how it was trained, and how it was found.
     """
     if (storage is None) != (study_name is None):
         raise click.UsageError("--storage and --study-name belong together.")

@@ -45,6 +45,9 @@ def test_folder_has_network_and_model_card(network: Path) -> None:
     text = json.dumps(json.loads(Path("exported/card.json").read_text()))
     assert "k3e1 k5e2 skip" in text
     assert str(RetrainedNetwork.load(network).accuracies["test"].top1) in text
+    # Ink of scikit-learn's digits has 17 levels.
+    assert json.loads(text)["standardisation"]["pixel_range"] == [0, 16]
+    assert "from 0 to 16" in Path("exported/README.md").read_text()
 
 
 def test_card_tells_the_search_that_found_it(network: Path) -> None:

@@ -19,6 +19,7 @@ from optuna_dnas.objectives.supernet.data import DatasetImages
 from optuna_dnas.objectives.supernet.data import ImageData
 from optuna_dnas.objectives.supernet.data import open_images
 from optuna_dnas.objectives.supernet.data import TensorImages
+from optuna_dnas.objectives.training import Standardisation
 
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "MobileSupernet",
     "RetrainConfig",
     "RetrainedNetwork",
+    "Standardisation",
     "Supernet",
     "SupernetConfig",
     "SupernetObjective",

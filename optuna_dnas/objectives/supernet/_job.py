@@ -128,8 +128,14 @@ class Job:
 
     @property
     def _state(self) -> dict[str, Any]:
-        state = {"shape": asdict(self.shape), "config": asdict(self.config)}
-        return state | {"data": self.data.digest(), "spec": str(self.spec) if self.spec else None}
+        standardisation = self.data.standardisation
+        return {
+            "shape": asdict(self.shape),
+            "config": asdict(self.config),
+            "data": self.data.digest(),
+            "standardisation": None if standardisation is None else asdict(standardisation),
+            "spec": str(self.spec) if self.spec else None,
+        }
 
     def _check_same(self, state: dict[str, Any]) -> None:
         """Only a training of the same kind can be gone on with."""

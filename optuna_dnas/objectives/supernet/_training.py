@@ -3,14 +3,17 @@
 S: steps.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import replace
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
+from optuna_dnas.exceptions import CorruptFileError
 from optuna_dnas.objectives.supernet._checkpoint import Checkpoint
 from optuna_dnas.objectives.supernet._config import RetrainConfig
 from optuna_dnas.objectives.supernet._config import SupernetConfig
@@ -21,6 +24,8 @@ from optuna_dnas.objectives.supernet._network import MobileNetwork
 from optuna_dnas.objectives.supernet._network import Supernet
 from optuna_dnas.objectives.supernet._paths import paths_of_step
 from optuna_dnas.objectives.supernet.data import ImageData
+from optuna_dnas.objectives.training import check_standardisation
+from optuna_dnas.objectives.training import Standardisation
 from optuna_dnas.search_space import MobileNetShape
 from optuna_dnas.search_space import MobileNetSpec
 
@@ -101,7 +106,12 @@ class RetrainedNetwork(_Trained):
         validations: By epoch, counted from 1.
         losses: (S,) mean loss of each step, NaN of those not done.
         data_digest: Of the images.
+        standardisation: How the images were made of pixels; `None`: nobody knows. Who does can
+            tell it by `dataclasses.replace`.
         images_per_second: Of the run that ended it, in training; 0 if it was loaded.
+
+    Raises:
+        ValueError: The standardisation is for other channels.
     """
 
     spec: MobileNetSpec
@@ -110,6 +120,10 @@ class RetrainedNetwork(_Trained):
     epoch: int
     accuracies: dict[str, Accuracy]
     validations: dict[int, Accuracy]
+    standardisation: Standardisation | None
+
+    def __post_init__(self) -> None:
+        check_standardisation(self.standardisation, self.shape.image_channels)
 
     @classmethod
     def load(cls, path: str | Path) -> "RetrainedNetwork":
@@ -121,6 +135,10 @@ class RetrainedNetwork(_Trained):
         """
         checkpoint = Checkpoint.load(Path(path), _NETWORK)
         state = checkpoint.state
+        if "standardisation" not in state:
+            raise CorruptFileError(
+                f"{path} is no checkpoint of this version: it lacks how images are prepared."
+            )
         shape, spec = MobileNetShape.from_dict(state["shape"]), MobileNetSpec.parse(state["spec"])
         network = MobileNetwork.build(shape, spec)
         _load_weights(network, checkpoint)
@@ -134,6 +152,7 @@ class RetrainedNetwork(_Trained):
             validations={int(n): Accuracy(*v) for n, v in state["validations"].items()},
             losses=checkpoint.tensors["losses"],
             data_digest=state["data"],
+            standardisation=_standardisation(state["standardisation"]),
         )
 
 
@@ -238,6 +257,10 @@ def retrain(
     )
     rate = job.run(device=device, n_threads=n_threads, progress=progress)
     return replace(RetrainedNetwork.load(output), images_per_second=rate)
+
+
+def _standardisation(values: Mapping[str, Any] | None) -> Standardisation | None:
+    return None if values is None else Standardisation.from_dict(values)
 
 
 def _load_weights(network: nn.Module, checkpoint: Checkpoint) -> None:

@@ -12,6 +12,8 @@ from optuna_dnas.objectives.training._latency import LatencyMeter
 from optuna_dnas.objectives.training._network import CellNetwork
 from optuna_dnas.objectives.training._network_objective import NetworkObjective
 from optuna_dnas.objectives.training._objective import CellTrainingObjective
+from optuna_dnas.objectives.training._standardisation import check_standardisation
+from optuna_dnas.objectives.training._standardisation import Standardisation
 from optuna_dnas.objectives.training._trainer import Accuracies
 from optuna_dnas.objectives.training._trainer import DivergedError
 from optuna_dnas.objectives.training._trainer import network_shape
@@ -23,6 +25,7 @@ __all__ = [
     "Accuracies",
     "CellNetwork",
     "CellTrainingObjective",
+    "check_standardisation",
     "cudnn_settings",
     "DivergedError",
     "InsufficientMemoryError",
@@ -33,6 +36,7 @@ __all__ = [
     "network_shape",
     "NetworkObjective",
     "run_on_device",
+    "Standardisation",
     "train",
     "TrainingConfig",
     "TrainingData",

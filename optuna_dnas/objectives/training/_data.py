@@ -14,6 +14,8 @@ import torch
 from torch.utils.data import Dataset
 
 from optuna_dnas._typing import IntArray
+from optuna_dnas.objectives.training._standardisation import check_standardisation
+from optuna_dnas.objectives.training._standardisation import Standardisation
 
 
 Arrays = tuple[Any, Any]
@@ -34,6 +36,7 @@ class TrainingData:
         test_images: (N'', C, H, W).
         test_labels: (N'',).
         n_classes: K.
+        standardisation: How the images were made of pixels; `None`: nobody knows.
 
     Raises:
         ValueError: The parts do not fit together; the message names the argument.
@@ -46,6 +49,7 @@ class TrainingData:
     test_images: torch.Tensor
     test_labels: torch.Tensor
     n_classes: int
+    standardisation: Standardisation | None = None
 
     def __post_init__(self) -> None:
         if self.n_classes < 2:
@@ -61,6 +65,7 @@ class TrainingData:
                 )
         if len(self.train_images) < 2:
             raise ValueError("`train_images` must be at least 2 images, but got 1.")
+        check_standardisation(self.standardisation, self.train_images.shape[1])
 
     @classmethod
     def from_arrays(
@@ -99,11 +104,14 @@ class TrainingData:
             held_out, kept = map(torch.from_numpy, stratified_parts(labels.numpy(), sizes, seed))
             parts["validation"] = images[held_out], labels[held_out]
             parts["train"] = images[kept], labels[kept]
-        mean, sd = _mean_and_sd(parts["train"][0])
+        standardisation = Standardisation.of(parts["train"][0])
         tensors: dict[str, Any] = {}
         for part, (images, labels) in parts.items():
-            tensors |= {f"{part}_images": (images - mean) / sd, f"{part}_labels": labels}
-        return cls(**tensors, n_classes=n_classes)
+            tensors |= {
+                f"{part}_images": standardisation.apply(images),
+                f"{part}_labels": labels,
+            }
+        return cls(**tensors, n_classes=n_classes, standardisation=standardisation)
 
     @classmethod
     def from_datasets(
@@ -169,7 +177,7 @@ class TrainingData:
         return getattr(self, f"{name}_images"), getattr(self, f"{name}_labels")
 
     def digest(self) -> str:
-        """16 hexadecimal digits that differ if anything differs."""
+        """16 hexadecimal digits that differ if a part or the number of classes does."""
         digest = hashlib.sha256(str(self.n_classes).encode())
         for part in _PARTS:
             for tensor in self.part(part):
@@ -206,13 +214,6 @@ def validation_size(n: int, fraction: float) -> int:
             f"validate on and {n - n_validation} to train on."
         )
     return n_validation
-
-
-def _mean_and_sd(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """(N, C, H, W) -> (1, C, 1, 1) each; a constant channel is left as it is, at zero."""
-    mean = images.mean(dim=(0, 2, 3), keepdim=True)
-    sd = images.std(dim=(0, 2, 3), keepdim=True, correction=0)
-    return mean, torch.where(sd > 0, sd, torch.ones_like(sd))
 
 
 def _to_tensors(part: str, arrays: Arrays) -> tuple[torch.Tensor, torch.Tensor]:

@@ -46,6 +46,11 @@ def logits_by(network: RetrainedNetwork, images: torch.Tensor) -> torch.Tensor:
         return network.network(images)
 
 
+def standardised_by(network: RetrainedNetwork, pixels: torch.Tensor) -> torch.Tensor:
+    assert network.standardisation is not None
+    return network.standardisation.apply(pixels)
+
+
 def code_blocks(directory: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (directory / "README.md").read_text(), re.DOTALL)
 
@@ -65,11 +70,12 @@ def test_what_the_card_says_of_loading_works(
     monkeypatch.chdir(exported)
     blocks = code_blocks(exported)
     assert len(blocks) == 2
-    images = random_images(3)
+    pixels = random_images(3)
+    expected = logits_by(network, standardised_by(network, pixels))
     for block in blocks:
-        names: dict[str, Any] = {"images": images}
+        names: dict[str, Any] = {"pixels": pixels}
         exec(block, names)
-        torch.testing.assert_close(names["logits"], logits_by(network, images))
+        torch.testing.assert_close(names["logits"], expected)
 
 
 def test_files_hold_the_weights_and_no_name_of_a_folder(
@@ -156,10 +162,10 @@ def test_what_the_card_says_of_onnxruntime_works(
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     export_network(network, tmp_path, format="onnx")
     monkeypatch.chdir(tmp_path)
-    images = random_images(3)
-    names: dict[str, Any] = {"images": images.numpy()}
+    pixels = random_images(3)
+    names: dict[str, Any] = {"pixels": pixels.numpy()}
     exec(code_blocks(tmp_path)[0], names)
-    expected = logits_by(network, images).numpy()
+    expected = logits_by(network, standardised_by(network, pixels)).numpy()
     np.testing.assert_allclose(names["logits"], expected, rtol=1e-4, atol=1e-5)
 
 

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 
 from optuna_dnas._typing import IntArray
+from optuna_dnas.objectives.training import check_standardisation
+from optuna_dnas.objectives.training import Standardisation
 
 
 PARTS = ("train", "validation", "test")
@@ -43,22 +45,32 @@ class ImageData(abc.ABC):
         image_channels: C.
         image_size: H and W.
         name: Of the images, for messages.
+        standardisation: How images are made of pixels; `None`: nobody knows.
 
     Raises:
-        ValueError: Images of this size are too small for a mobile network.
+        ValueError: Images of this size are too small for a mobile network, or the standardisation
+            is for other channels.
     """
 
     def __init__(
-        self, *, n_classes: int, image_channels: int, image_size: int, name: str
+        self,
+        *,
+        n_classes: int,
+        image_channels: int,
+        image_size: int,
+        name: str,
+        standardisation: Standardisation | None = None,
     ) -> None:
         if image_size < _MIN_IMAGE_SIZE:
             raise ValueError(
                 f"{name}: images must be of at least {_MIN_IMAGE_SIZE} x {_MIN_IMAGE_SIZE} "
                 f"pixels, but got {image_size} x {image_size}."
             )
+        check_standardisation(standardisation, image_channels)
         self.n_classes = n_classes
         self.image_channels = image_channels
         self.image_size = image_size
+        self.standardisation = standardisation
 
     @abc.abstractmethod
     def n_images(self, part: str) -> int:

@@ -28,6 +28,7 @@ from optuna_dnas.objectives.supernet.data._reader import Key
 from optuna_dnas.objectives.supernet.data._reader import load
 from optuna_dnas.objectives.supernet.data._reader import read_labels
 from optuna_dnas.objectives.supernet.data._reader import Transform
+from optuna_dnas.objectives.training import Standardisation
 from optuna_dnas.objectives.training._data import check_labels
 from optuna_dnas.objectives.training._data import stratified_parts
 from optuna_dnas.objectives.training._data import validation_size
@@ -60,6 +61,8 @@ class DatasetImages(ImageData):
         transform: Makes a float32 tensor (C, H, W) of an image, square and the same size for all.
             The default takes tensors and arrays of (H, W) or (C, H, W) as they are.
         train_transform: Likewise, with augmentation; `None`: ``transform``.
+        standardisation: What ``train`` and ``transform`` do to pixels, for those who use the
+            network: it is not done here. `None`: nobody knows.
         n_classes: K; `None` is one more than the largest label of ``train``.
         seed: Decides which images of ``train`` become the validation part.
         n_workers: Processes that read; 0: the calling one does. It has no influence on what comes.
@@ -79,6 +82,7 @@ class DatasetImages(ImageData):
         validation_fraction: float = 0.1,
         transform: Transform = as_tensor,
         train_transform: Transform | None = None,
+        standardisation: Standardisation | None = None,
         n_classes: int | None = None,
         seed: int = 0,
         n_workers: int = 0,
@@ -103,7 +107,11 @@ class DatasetImages(ImageData):
         self._train_transform = transform if train_transform is None else train_transform
         channels, size = _first_shape(parts["train"], transform, name)
         super().__init__(
-            n_classes=n_classes, image_channels=channels, image_size=size, name=name
+            n_classes=n_classes,
+            image_channels=channels,
+            image_size=size,
+            name=name,
+            standardisation=standardisation,
         )
         # Not later: an image that cannot be read should be known before a training, not after.
         self._digest = self._compute_digest()

@@ -192,12 +192,17 @@ def _in_memory(
 
 def _resized(data: TrainingData, size: int) -> TrainingData:
     """All images at another size, bilinear."""
-    if data.train_images.shape[-2:] == (size, size):
+    height, width = data.train_images.shape[-2:]
+    if (height, width) == (size, size):
         return data
+    assert data.standardisation is not None  # What is opened by name is known.
+    # Weights of a mean sum to 1: it is the same whether pixels are standardised before or after.
+    sizing = f"resized from {height} x {width} pixels, bilinearly with antialiasing"
     images: dict[str, Any] = {
         f"{part}_images": F.interpolate(
             data.part(part)[0], size=(size, size), mode="bilinear", antialias=True
         )
         for part in PARTS
     }
-    return replace(data, **images)
+    standardisation = replace(data.standardisation, sizing=sizing)
+    return replace(data, **images, standardisation=standardisation)

@@ -41,7 +41,11 @@ class TensorImages(ImageData):
                 f"{name}: images must be square, but got {height} x {width} pixels."
             )
         super().__init__(
-            n_classes=data.n_classes, image_channels=channels, image_size=height, name=name
+            n_classes=data.n_classes,
+            image_channels=channels,
+            image_size=height,
+            name=name,
+            standardisation=data.standardisation,
         )
         self._data, self._augmentation = data, augmentation
         self._parts: dict[tuple[str, torch.device], Batch] = {}

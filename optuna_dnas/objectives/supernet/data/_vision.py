@@ -11,6 +11,7 @@ import numpy as np
 
 from optuna_dnas.objectives.supernet.data._datasets import DatasetImages
 from optuna_dnas.objectives.supernet.data._reader import Transform
+from optuna_dnas.objectives.training import Standardisation
 from optuna_dnas.objectives.training._data import Arrays
 
 
@@ -81,6 +82,7 @@ def open_image_folder(
         validation_fraction=validation_fraction,
         transform=_plain(image_size),
         train_transform=_augmented(image_size) if augment else None,
+        standardisation=_standardisation(image_size),
         n_classes=len(opened["train"].classes),
         seed=seed,
         n_workers=n_workers,
@@ -127,11 +129,25 @@ def _check_classes(train_folder: Path, train: Any, test_folder: Path, test: Any)
             )
 
 
+def _standardisation(size: int) -> Standardisation:
+    """What :func:`_plain` does, in words and numbers."""
+    sizing = (
+        f"resized to {_resized(size)} pixels on the shorter side, bilinearly with antialiasing, "
+        f"and cut to the {size} x {size} in the centre"
+    )
+    return Standardisation(mean=_MEAN, deviation=_SD, pixel_range=(0.0, 1.0), sizing=sizing)
+
+
+def _resized(size: int) -> int:
+    """The shorter side, of which ``size`` are looked at."""
+    return round(size / _CROP_SHARE)
+
+
 def _plain(size: int) -> Transform:
     transforms = _torchvision().transforms
     compose: Transform = transforms.Compose(
         [
-            transforms.Resize(round(size / _CROP_SHARE)),
+            transforms.Resize(_resized(size)),
             transforms.CenterCrop(size),
             *_normalised(transforms),
         ]

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from optuna_dnas.objectives.supernet.data import DATASETS
 from optuna_dnas.objectives.supernet.data import open_images
+from optuna_dnas.objectives.supernet.data._idx import read_idx_folder
 
 from .idx_files import write_idx_folder
 from .toy import train_batches
@@ -59,6 +61,27 @@ def test_other_sizes_keep_what_is_in_an_image(tmp_path: Path) -> None:
     assert (rows - (6 * labels + 0.5)).abs().max() <= 0.5
     same = open_images("idx", folder, image_size=10)
     assert same.digest() == open_images("idx", folder).digest()
+    assert same.standardisation == open_images("idx", folder).standardisation
+
+
+@pytest.mark.parametrize("size", [None, 8, 10, 20])
+def test_bytes_prepared_as_is_said_are_the_images(tmp_path: Path, size: int | None) -> None:
+    folder = write_idx_folder(tmp_path, size=9)
+    data = open_images("idx", folder, image_size=size or 9)
+    pixels = torch.from_numpy(read_idx_folder(folder)["test"][0].copy())[:, None].float()
+    assert data.standardisation is not None
+    low, high = data.standardisation.pixel_range
+    assert 0 <= low < 10
+    assert 240 < high < 256
+    sizing = data.standardisation.sizing
+    if size is None:
+        assert sizing is None
+    else:
+        assert sizing is not None
+        assert sizing.startswith("resized from 9 x 9 pixels, bilinearly")
+        pixels = F.interpolate(pixels, size=(size, size), mode="bilinear", antialias=True)
+    images = data.standardisation.apply(pixels)
+    torch.testing.assert_close(images, whole(data, "test").images, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

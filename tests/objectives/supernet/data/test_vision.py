@@ -73,6 +73,22 @@ def test_plain_images_are_resized_and_cut_from_the_centre(photos: Path) -> None:
     torch.testing.assert_close(framed.mean(dim=(1, 2)), black, atol=0.05, rtol=0)
 
 
+def test_photo_prepared_as_is_said_is_the_image(photos: Path) -> None:
+    rng = np.random.default_rng(0)
+    photo = PIL_Image.fromarray(rng.integers(0, 256, (40, 30, 3)).astype(np.uint8))
+    photo.save(photos / "val" / "blue" / "00.jpeg")
+    data = open_photos(photos, image_size=14)
+    known = data.standardisation
+    assert (known.pixel_range, known.deviation) == ((0, 1), (0.229, 0.224, 0.225))
+    assert known.sizing.startswith("resized to 16 pixels on the shorter side, bilinearly")
+    assert known.sizing.endswith("cut to the 14 x 14 in the centre")
+    read = PIL_Image.open(photos / "val" / "blue" / "00.jpeg")
+    resized = np.array(read.resize((16, 21), PIL_Image.Resampling.BILINEAR))
+    pixels = torch.from_numpy(resized[4:18, 1:15] / 255).permute(2, 0, 1)
+    images = known.apply(pixels)
+    torch.testing.assert_close(images, whole(data, "test").images[0], atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("n_workers", [1, 2])
 def test_augmentation_is_the_same_with_any_number_of_workers(photos: Path, n_workers: int) -> None:
     wanted = [(0, range(8)), (1, range(8)), (1, range(8, 16))]
@@ -195,6 +211,10 @@ def test_cifar(cifar: Path) -> None:
     ours = whole(data, "test").images[3].double().flatten(1)
     for channel, theirs in zip(ours, pixels.view(3, -1), strict=True):
         assert np.corrcoef(channel, theirs)[0, 1] == pytest.approx(1)
+    assert data.standardisation is not None
+    assert data.standardisation.pixel_range == (0, 255)
+    standardised = data.standardisation.apply(pixels.view(3, 32, 32)).double().flatten(1)
+    torch.testing.assert_close(standardised, ours)
 
 
 def test_files_that_are_not_those_distributed_are_never_unpickled(cifar: Path) -> None:
