@@ -104,6 +104,14 @@ class SearchSpace(abc.ABC, Generic[ArchitectureT]):
     def sample_tokens(self, n: int, rng: np.random.Generator) -> TokenArray:
         """(n, T) canonical tokens of independent uniform architectures."""
 
+    def sample_written_tokens(self, n: int, rng: np.random.Generator) -> TokenArray:
+        """(n, T) canonical tokens of architectures whose parameters are independent and uniform.
+
+        What can be written in many ways comes often. The simplest architectures do, where others
+        have parameters that say nothing: they are too few to occur among uniform architectures.
+        """
+        return self.sample_tokens(n, rng)
+
     @abc.abstractmethod
     def enumerate_tokens(self) -> TokenArray:
         """(N, T) canonical tokens of the whole space, for spaces that are small enough."""

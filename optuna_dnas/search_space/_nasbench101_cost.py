@@ -9,12 +9,17 @@ N: cells, V: vertex slots; cells may hold absent vertices (`_cells.py`).
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
 from optuna_dnas._checks import check_positive
 from optuna_dnas._typing import IntArray
+from optuna_dnas.search_space._cells import OPS
+from optuna_dnas.search_space._cost import Cost
+from optuna_dnas.search_space._nasbench101_unique import to_adjacency
+from optuna_dnas.search_space._nasbench101_unique import whole_graphs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +71,20 @@ def network_cost(adjacency: IntArray, ops: IntArray, shape: NetworkShape) -> Net
     flops += channels * shape.n_classes
     params += (channels + 1) * shape.n_classes
     return NetworkCost(flops, params)
+
+
+@cache
+def cost_range(max_vertices: int, network: NetworkShape) -> tuple[Cost, Cost]:
+    """The least and the most of each cost, not always of one and the same cell."""
+    lowest: list[list[int]] = []
+    highest: list[list[int]] = []
+    for v in range(2, max_vertices + 1):
+        graphs = to_adjacency(whole_graphs(v), v)
+        # The channels depend on the edges alone: pooling is cheapest, and conv3x3 dearest.
+        for op, of_all, extreme in (("maxpool3x3", lowest, np.min), (OPS[0], highest, np.max)):
+            ops = np.full((len(graphs), v - 2), OPS.index(op))
+            of_all.append([int(extreme(c)) for c in network_cost(graphs, ops, network)])
+    return Cost(*np.min(lowest, axis=0).tolist()), Cost(*np.max(highest, axis=0).tolist())
 
 
 def vertex_channels(adjacency: IntArray, n_input: int, n_output: int) -> IntArray:

@@ -8,8 +8,8 @@ from optuna.distributions import BaseDistribution
 
 from optuna_dnas.search_space._base import SearchSpace
 from optuna_dnas.search_space._mobilenet import MobileNetSpace
-from optuna_dnas.search_space._nasbench101 import N_UNIQUE_CELLS
 from optuna_dnas.search_space._nasbench101 import NASBench101Space
+from optuna_dnas.search_space._nasbench101_unique import N_UNIQUE_CELLS
 
 
 def recognize(distributions: Mapping[str, BaseDistribution]) -> SearchSpace[Any] | None:

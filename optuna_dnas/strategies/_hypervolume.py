@@ -6,6 +6,7 @@ S: screened candidates. All is minimised.
 
 from collections.abc import Collection
 from collections.abc import Iterator
+import math
 
 import numpy as np
 
@@ -25,6 +26,8 @@ _OPTIMISM = 1.0  # Deviations that count for those.
 _N_GREEDY = 16
 _N_COMPARED = 64
 _UNINTERESTING = 0.75
+# Logarithm of how much dearer than all observed ones an architecture may be.
+_DEARER = math.log(1.5)
 # A cost that orders the observed as an objective does is that objective, or a function of it. The
 # cost of a cell that was not written canonically may differ a little.
 _SAME_ORDER = 0.999
@@ -113,7 +116,7 @@ def _quadrature(
 
 
 def infer_reference(
-    observed: FloatArray,  # (F, M), those of the start first
+    observed: FloatArray,  # (F, M), those of the start first; of known costs their logarithms
     n_startup: int,
     known: Collection[int],
 ) -> FloatArray:
@@ -121,13 +124,14 @@ def infer_reference(
 
     Where a cost is an objective, what is cheap is known without an evaluation, and mostly bad:
     whatever is measured must then be better than a quarter of the random architectures were, and
-    may cost what the dearest of the observed does. Otherwise all of the front counts, and a tenth
-    of its extent around it.
+    may cost half as much again as the dearest of the observed does: else the dear end of the front
+    would never be looked at. Otherwise all of the front counts, and a tenth of its extent around
+    it.
     """
     if known:
         measured = np.quantile(observed[:n_startup], _UNINTERESTING, axis=0)
         is_known = np.isin(np.arange(observed.shape[1]), list(known))
-        reference: FloatArray = np.where(is_known, observed.max(axis=0), measured)
+        reference: FloatArray = np.where(is_known, observed.max(axis=0) + _DEARER, measured)
         return reference
     front = observed[non_dominated(observed)]
     high = front.max(axis=0)

@@ -29,12 +29,12 @@ def propose_start(
 ) -> Proposal | None:
     """A random architecture; with several objectives those of the start have all kinds of costs.
 
-    A front reaches from cheap to dear. Most architectures of a large space are dear ones.
+    A front reaches from cheap to dear, and from simple to complex. Most architectures of a large
+    space are dear and complex.
     """
     if query.observations.values.shape[1] > 1 and space.knows_costs:
-        candidates = select_new(
-            space, space.sample_tokens(_N_SPREAD, rng), taken=query.taken, fixed=query.fixed
-        )
+        pool = space.sample_written_tokens(_N_SPREAD, rng)
+        candidates = select_new(space, pool, taken=query.taken, fixed=query.fixed)
         candidates = within_limits(space, candidates, query.cost_limits)
         costs = space.token_costs(candidates.canonical)
         assert costs is not None

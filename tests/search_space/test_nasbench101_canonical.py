@@ -141,6 +141,19 @@ def test_sizes_of_samples_are_those_of_the_unique_cells() -> None:
     assert chisquare(counts, shares * len(n_vertices)).pvalue > 0.001
 
 
+def test_written_samples_are_as_frequent_as_ways_to_write_them() -> None:
+    edges = np.array(list(itertools.product(range(2), repeat=6)))
+    ops = np.array(list(itertools.product(range(3), repeat=2)))
+    written = np.concatenate([edges.repeat(9, axis=0), np.tile(ops, (64, 1))], axis=1)
+    canonical, valid = CELLS[4].canonicalize(written)
+    cells, n_writings = np.unique(canonical[valid], axis=0, return_counts=True)
+    drawn = CELLS[4].sample_written_tokens(20_000, np.random.default_rng(0))
+    found, counts = np.unique(drawn, axis=0, return_counts=True)
+    np.testing.assert_array_equal(found, cells)
+    assert chisquare(counts, n_writings / n_writings.sum() * len(drawn)).pvalue > 0.001
+    assert CELLS[2].sample_written_tokens(5, np.random.default_rng(0)).shape == (5, 1)
+
+
 def test_samples_depend_on_the_generator_alone() -> None:
     np.testing.assert_array_equal(sample_cells(7, 30, seed=3), sample_cells(7, 30, seed=3))
     assert not np.array_equal(sample_cells(7, 30, seed=3), sample_cells(7, 30, seed=4))
