@@ -61,7 +61,8 @@ def improvement_order(
     nodes, weights = _quadrature(deviations.max(axis=0) > 0)
     samples = np.stack([powers(means[screened] + x * deviations[screened]) for x in nodes])
     gains = _Gains(samples, weights, powers(means[screened]), best)
-    yield from screened[list(gains.greedy())].tolist()
+    # One by one: who asks for a single candidate does not pay for the next pick.
+    yield from (int(screened[k]) for k in gains.greedy())
     yield from rest.tolist()
 
 
@@ -86,13 +87,12 @@ class _Gains:
         gains = self._of(np.arange(len(self._expected)))
         left = np.argsort(-gains, kind="stable")
         for _ in range(min(_N_GREEDY, len(left))):
-            # What others add only falls: those that were far behind remain so.
-            compared = left[:_N_COMPARED]
-            gains[compared] = self._of(compared)
-            chosen = compared[gains[compared].argmax()]
+            chosen = left[gains[left[:_N_COMPARED]].argmax()]
+            yield int(chosen)
             self._best = np.maximum(self._best, self._expected[chosen])
             left = left[left != chosen]
-            yield int(chosen)
+            # What others add only falls: those that were far behind remain so.
+            gains[left[:_N_COMPARED]] = self._of(left[:_N_COMPARED])
         yield from left[np.argsort(-gains[left], kind="stable")].tolist()
 
     def _of(self, rows: IntArray) -> FloatArray:
