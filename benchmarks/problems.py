@@ -46,6 +46,9 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
         _nasbench101("test_accuracy", "flops", "training_time"), 0.9
     ),
     "digits-pareto": lambda: ParetoProblem(_digits("validation_accuracy", "flops"), 0.78),
+    "digits-pareto-3": lambda: ParetoProblem(
+        _digits("validation_accuracy", "flops", "training_time"), 0.78
+    ),
     # Test accuracy; multiply-adds at most those of so many percent of the cells, or in a band.
     "nasbench101-flops-10": lambda: BudgetProblem(open_table(), 10),
     "nasbench101-flops-25": lambda: BudgetProblem(open_table(), 25),

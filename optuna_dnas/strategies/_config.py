@@ -20,7 +20,8 @@ class SearchConfig:
             are cheap, and each of few evaluations says much.
         from_queue: Candidates are ranked once a round, and asks take the next one. Otherwise
             every ask takes in the newest evaluations and samples candidates of its own.
-        n_candidates: Latent codes that are sampled for one ranking, if shares add up to 1.
+        n_candidates: Latent codes that are sampled for one ranking, if shares add up to 1; with M
+            objectives, more than two, 2 / M of them.
         strategies: Where they come from.
         predictor: How predictors are fitted.
         with_descriptors: Whether predictors see the space's descriptors beside the latent code.

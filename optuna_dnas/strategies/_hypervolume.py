@@ -19,8 +19,10 @@ from optuna_dnas.strategies._selection import sample_directions
 
 
 _N_DIRECTIONS = 64  # for each objective beyond the first
-# Expectations of so many candidates are compared, the others come after them.
+# Expectations of so many candidates are compared, the others come after them; of fewer, where a
+# quadrature has many nodes.
 _N_SCREENED = 128
+_N_NODES_SCREENED = 1_728
 _OPTIMISM = 1.0  # Deviations that count for those.
 # Each pick changes what others add. Nobody asks for more between two fits.
 _N_GREEDY = 16
@@ -56,9 +58,9 @@ def improvement_order(
 
     best = powers(observed).max(axis=0)  # (K,)
     hoped = np.maximum(powers(means - _OPTIMISM * deviations) - best, 0.0).mean(axis=1)
-    order = np.argsort(-hoped, kind="stable")
-    screened, rest = order[:_N_SCREENED], order[_N_SCREENED:]
     nodes, weights = _quadrature(deviations.max(axis=0) > 0)
+    n_screened = min(_N_SCREENED, _N_NODES_SCREENED // len(nodes))
+    screened, rest = np.split(np.argsort(-hoped, kind="stable"), [n_screened])
     samples = np.stack([powers(means[screened] + x * deviations[screened]) for x in nodes])
     gains = _Gains(samples, weights, powers(means[screened]), best)
     # One by one: who asks for a single candidate does not pay for the next pick.

@@ -165,8 +165,9 @@ class LatentSearch:
             self._state(space, fitted, observations, query.cost_limits, direction, rng)
             for direction in sample_directions(self._config.n_directions, n_objectives, rng)
         ]
-        strategies, n_candidates = self._config.strategies, self._config.n_candidates
-        codes, sources = _sample_codes(states, strategies, n_candidates, rng)
+        # Each objective is predicted of each candidate: no more often than two objectives are.
+        n_candidates = self._config.n_candidates * 2 // max(n_objectives, 2)
+        codes, sources = _sample_codes(states, self._config.strategies, n_candidates, rng)
         raw = fitted.latent.decode(codes)
         candidates = select_new(space, raw, taken=query.taken, fixed=query.fixed)
         candidates = within_limits(space, candidates, query.cost_limits)
