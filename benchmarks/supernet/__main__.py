@@ -25,12 +25,12 @@ from optuna_dnas.objectives.supernet import SupernetConfig
 @click.command(context_settings={"show_default": True})
 @click.argument("images", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--directory", type=click.Path(path_type=Path), default=Path("fashion"))
-@click.option("--steps", type=POSITIVE, default=8_000, help="Of the supernet.")
+@click.option("--steps", type=POSITIVE, default=20_000, help="Of the supernet.")
 @click.option("--epochs", type=POSITIVE, default=10, help="From scratch.")
 @click.option(
-    "--validation-images", type=POSITIVE, default=10_000, help="Of the evaluation of a subnet."
+    "--validation-images", type=POSITIVE, default=5_000, help="Of the evaluation of a subnet."
 )
-@click.option("--architectures", type=POSITIVE, default=30, help="To compare accuracies of.")
+@click.option("--architectures", type=POSITIVE, default=24, help="To compare accuracies of.")
 @seeds_option("0:5")
 @click.option("--evaluations", type=POSITIVE, default=100, help="Of a search.")
 @click.option("--device", default="cpu", help='"cpu", "mps" or "cuda".')

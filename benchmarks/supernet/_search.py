@@ -15,6 +15,7 @@ from optuna_dnas.benchmarking import append_records
 from optuna_dnas.benchmarking import read_records
 from optuna_dnas.benchmarking import Search
 from optuna_dnas.objectives.supernet import SupernetObjective
+from optuna_dnas.search_space import MobileNetSpace
 
 
 _PREFIX = "fashion-flops-"
@@ -41,7 +42,9 @@ def _run(experiment: Experiment, run: Search) -> dict[str, Any]:
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     max_flops = int(run.problem.removeprefix(_PREFIX))
     objective = SupernetObjective(experiment.open_model(), max_flops=max_flops)
-    sampler = SEARCHES[run.sampler](run.seed, objective.space)
+    space = objective.space
+    assert isinstance(space, MobileNetSpace)
+    sampler = SEARCHES[run.sampler](run.seed, space, run.queries)
     study = optuna.create_study(direction="maximize", sampler=sampler)
     study.optimize(objective, n_trials=run.queries)
     best = study.best_trial
