@@ -2,9 +2,10 @@
 
     python -m benchmarks.supernet /usr/share/datasets/fashion-mnist --directory fashion
 
-trains a supernet, compares inherited with from-scratch accuracies, searches under three levels of
-multiply-adds, trains the winners from scratch, and prints a table. What the directory holds is not
-done again: stop it, or kill it, and start it again as you like.
+trains a supernet, compares an evaluation with training from scratch, by its cost and by what it
+tells, searches under three levels of multiply-adds, trains the winners from scratch, and prints a
+table. What the directory holds is not done again: stop it, or kill it, and start it again as you
+like.
 """
 
 from pathlib import Path
@@ -14,6 +15,7 @@ import click
 from benchmarks.options import POSITIVE
 from benchmarks.options import seeds_option
 from benchmarks.supernet._correlation import correlate
+from benchmarks.supernet._cost import measure_costs
 from benchmarks.supernet._search import search
 from benchmarks.supernet._study import Experiment
 from benchmarks.supernet._table import format_table
@@ -32,7 +34,7 @@ from optuna_dnas.objectives.supernet import SupernetConfig
 )
 @click.option("--architectures", type=POSITIVE, default=24, help="To compare accuracies of.")
 @seeds_option("0:5")
-@click.option("--evaluations", type=POSITIVE, default=100, help="Of a search.")
+@click.option("--evaluations", type=POSITIVE, default=64, help="Of a search.")
 @click.option("--device", default="cpu", help='"cpu", "mps" or "cuda".')
 @click.option("--jobs", type=POSITIVE, default=1, help="Processes.")
 def main(
@@ -52,6 +54,7 @@ def main(
     # The fewest validations: only the last one counts.
     config = RetrainConfig(epochs=epochs, validation_interval=epochs)
     experiment.train(SupernetConfig(steps=steps))
+    click.echo(measure_costs(experiment, config))
     agreement = correlate(experiment, config, architectures)
     click.echo(
         f"Kendall's tau of inherited and from-scratch accuracies of {agreement.n_architectures} "

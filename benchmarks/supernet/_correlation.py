@@ -11,7 +11,6 @@ from scipy.stats import kendalltau
 from benchmarks.supernet._study import Experiment
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.objectives.supernet import RetrainConfig
-from optuna_dnas.search_space import MobileNetSpace
 
 
 _N_RESAMPLES = 2_000
@@ -27,8 +26,8 @@ class Agreement(NamedTuple):
 
 
 def correlate(experiment: Experiment, config: RetrainConfig, n_architectures: int) -> Agreement:
-    """Train uniform architectures from scratch, unless that is done."""
-    specs = MobileNetSpace(experiment.shape).sample(np.random.default_rng(1), n_architectures)
+    """Train architectures from cheap to dear from scratch, unless that is done."""
+    specs = experiment.spread_architectures(n_architectures)
     networks = experiment.retrain(specs, config)
     model = experiment.open_model()
     inherited = []

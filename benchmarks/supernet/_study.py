@@ -25,9 +25,9 @@ from optuna_dnas.search_space import MobileNetSpace
 from optuna_dnas.search_space import MobileNetSpec
 
 
-# Of the multiply-adds of uniform architectures.
+# Between the cheapest and the dearest architecture.
 LEVELS = (0.25, 0.50, 0.75)
-_N_COSTS = 20_000
+_N_DRAWN = 20_000
 
 
 @dataclass(frozen=True)
@@ -98,10 +98,17 @@ class Experiment:
 
     def limits(self) -> tuple[int, ...]:
         """The three levels, multiply-adds."""
+        low, high = (cost.flops for cost in MobileNetSpace(self.shape).cost_range)
+        return tuple(int(low + level * (high - low)) for level in LEVELS)
+
+    def spread_architectures(self, n: int) -> list[MobileNetSpec]:
+        """From cheap to dear in equal steps; uniform ones differ little in all that counts."""
         space = MobileNetSpace(self.shape)
-        tokens = space.sample_tokens(_N_COSTS, np.random.default_rng(0))
+        tokens = space.sample_tokens(_N_DRAWN, np.random.default_rng(1))
         flops = space.token_costs(tokens)[:, 0]
-        return tuple(int(limit) for limit in np.quantile(flops, LEVELS, method="lower"))
+        wanted = np.linspace(flops.min(), flops.max(), n)
+        nearest = np.abs(flops[:, None] - wanted).argmin(axis=0)
+        return space.tokens_to_architectures(tokens[nearest])
 
 
 @cache
