@@ -2,6 +2,7 @@
 
     python -m benchmarks.ask_time
     python -m benchmarks.ask_time --space categories --sampler DNAS --sampler TPE --trials 5000
+    python -m benchmarks.ask_time --sampler DNAS --objectives 1 --objectives 2 --objectives 3
 
 Studies lie in memory, and are filled with random trials before the sampler that is measured takes
 over. An ask is ``study.ask`` and everything that the sampler decides for the trial at once
@@ -64,6 +65,7 @@ class Case(NamedTuple):
     """One line of the table."""
 
     space: str
+    n_objectives: int
     n_trials: int
     sampler: str
     n_asks: int
@@ -74,20 +76,22 @@ class Case(NamedTuple):
 @click.option("--space", "spaces", type=click.Choice(list(_SPACES)), multiple=True)
 @click.option("--sampler", "samplers", type=click.Choice(_SAMPLERS), multiple=True)
 @click.option("--trials", "sizes", type=POSITIVE, multiple=True, default=(100, 1_000, 5_000))
+@click.option("--objectives", "numbers", type=POSITIVE, multiple=True, default=(1,))
 @click.option("--asks", type=POSITIVE, default=50, help="Measured asks.")
 @click.option("--max-seconds", default=60.0, help="Fewer asks, once they have taken so long.")
 def main(
     spaces: tuple[str, ...],
     samplers: tuple[str, ...],
     sizes: tuple[int, ...],
+    numbers: tuple[int, ...],
     asks: int,
     max_seconds: float,
 ) -> None:
     """Print the times of an ask as a Markdown table."""
     cases = [
-        Case(space, n_trials, sampler, asks, max_seconds)
-        for space, n_trials, sampler in itertools.product(
-            spaces or _SPACES, sizes, samplers or _SAMPLERS
+        Case(space, n_objectives, n_trials, sampler, asks, max_seconds)
+        for space, n_objectives, n_trials, sampler in itertools.product(
+            spaces or _SPACES, numbers, sizes, samplers or _SAMPLERS
         )
         if n_trials <= _MAX_TRIALS.get(sampler, n_trials)
     ]
@@ -101,9 +105,9 @@ def measure(case: Case) -> tuple[Case, list[float]]:
     """CPU seconds of each ask, the first one included."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     space, is_declared = _SPACES[case.space]
-    study = _filled_study(space, case.n_trials)
+    study = _filled_study(space, case.n_trials, case.n_objectives)
     study.sampler = CONTENDERS[case.sampler](0, space if is_declared else None)
-    objective = _Objective(space)
+    objective = _Objective(space, case.n_objectives)
     seconds: list[float] = []
     while len(seconds) <= case.n_asks and sum(seconds) < case.max_seconds:
         start = time.process_time()
@@ -117,46 +121,50 @@ def measure(case: Case) -> tuple[Case, list[float]]:
 def format_table(times: dict[Case, list[float]]) -> str:
     """A line a case; ratios are of the medians to TPE's in the same space."""
     lines = [
-        "| space | trials | sampler | asks | median, ms | p99, ms | first, ms | / TPE |",
-        "|---|---|---|---|---|---|---|---|",
+        "| space | objectives | trials | sampler | asks | median, ms | mean, ms | p99, ms "
+        "| first, ms | / TPE |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for case, (first, *seconds) in times.items():
         median, p99 = np.quantile(seconds or [first], (0.5, 0.99)) * 1_000
+        mean = np.mean(seconds or [first]) * 1_000
         base = times.get(case._replace(sampler=_BASE))
         ratio = "" if base is None else f"{median / np.median(base[1:]) / 1_000:.2f}"
         lines.append(
-            f"| {case.space} | {case.n_trials:,} | {case.sampler} | {len(seconds)} "
-            f"| {median:.1f} | {p99:.1f} | {first * 1_000:.0f} | {ratio} |"
+            f"| {case.space} | {case.n_objectives} | {case.n_trials:,} | {case.sampler} "
+            f"| {len(seconds)} | {median:.1f} | {mean:.1f} | {p99:.1f} | {first * 1_000:.0f} "
+            f"| {ratio} |"
         )
     return "\n".join(lines)
 
 
 class _Objective:
-    """A smooth function of numbers and categories, with random weights."""
+    """Smooth functions of numbers and categories, with random weights."""
 
-    def __init__(self, space: SearchSpace[Any]) -> None:
+    def __init__(self, space: SearchSpace[Any], n_objectives: int) -> None:
         rng = np.random.default_rng(0)
         self._distributions = space.distributions
         self._flat = FlatSpace(self._distributions)
-        n = len(self._distributions)
-        self._centre, self._weight = rng.uniform(0.0, 1.0, (2, n))
+        shape = (2, n_objectives, len(self._distributions))
+        self._centres, self._weights = rng.uniform(0.0, 1.0, shape)
 
-    def __call__(self, trial: optuna.Trial) -> float:
+    def __call__(self, trial: optuna.Trial) -> list[float]:
         return self.of_params({n: suggest(trial, n, d) for n, d in self._distributions.items()})
 
-    def of_params(self, params: dict[str, object]) -> float:
+    def of_params(self, params: dict[str, object]) -> list[float]:
         tokens = self._flat.params_to_tokens([params])[0]
-        return float((self._weight * (tokens - self._centre) ** 2).sum())
+        values: list[float] = (self._weights * (tokens - self._centres) ** 2).sum(axis=1).tolist()
+        return values
 
 
-def _filled_study(space: SearchSpace[Any], n_trials: int) -> optuna.Study:
-    study = optuna.create_study()
-    objective = _Objective(space)
+def _filled_study(space: SearchSpace[Any], n_trials: int, n_objectives: int) -> optuna.Study:
+    study = optuna.create_study(directions=["minimize"] * n_objectives)
+    objective = _Objective(space, n_objectives)
     architectures = space.sample(np.random.default_rng(0), n_trials)
     params = [space.architecture_to_params(a) for a in architectures]
     study.add_trials(
         optuna.create_trial(
-            params=p, distributions=space.distributions, value=objective.of_params(p)
+            params=p, distributions=space.distributions, values=objective.of_params(p)
         )
         for p in params
     )
