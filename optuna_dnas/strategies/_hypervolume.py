@@ -33,6 +33,7 @@ _DEARER = math.log(1.5)
 # A cost that orders the observed as an objective does is that objective, or a function of it. The
 # cost of a cell that was not written canonically may differ a little.
 _SAME_ORDER = 0.999
+_SAME_DIRECTION = 0.3  # Rank correlation.
 
 
 def improvement_order(
@@ -127,18 +128,20 @@ def infer_reference(
     Where a cost is an objective, what is cheap is known without an evaluation, and mostly bad:
     whatever is measured must then be better than a quarter of the random architectures were, and
     may cost half as much again as the dearest of the observed does: else the dear end of the front
-    would never be looked at. Otherwise all of the front counts, and a tenth of its extent around
-    it.
+    would never be looked at. What rises with a known cost, such as a time that is measured, is a
+    cost as well. Of costs that are not known, and where none is, all of the front counts, and a
+    tenth of its extent around it.
     """
-    if known:
-        measured = np.quantile(observed[:n_startup], _UNINTERESTING, axis=0)
-        is_known = np.isin(np.arange(observed.shape[1]), list(known))
-        reference: FloatArray = np.where(is_known, observed.max(axis=0) + _DEARER, measured)
-        return reference
     front = observed[non_dominated(observed)]
     high = front.max(axis=0)
-    nadir: FloatArray = high + 0.1 * (high - front.min(axis=0))
-    return nadir
+    reference: FloatArray = high + 0.1 * (high - front.min(axis=0))
+    ranks = [average_ranks(column) for column in observed.T] if known else []
+    for m in range(len(ranks)):
+        if m in known:
+            reference[m] = observed[:, m].max() + _DEARER
+        elif not any(_correlation(ranks[m], ranks[k]) > _SAME_DIRECTION for k in known):
+            reference[m] = np.quantile(observed[:n_startup, m], _UNINTERESTING)
+    return reference
 
 
 def non_dominated(values: FloatArray) -> IntArray:
@@ -168,10 +171,15 @@ def known_costs(
     for m, column in enumerate(values.T):
         ranks = average_ranks(column)
         for k, others in enumerate(cost_ranks):
-            varies = min(np.ptp(ranks), np.ptp(others)) > 0
-            if varies and np.corrcoef(ranks, others)[0, 1] > _SAME_ORDER:
+            if _correlation(ranks, others) > _SAME_ORDER:
                 known.setdefault(m, k)
     return known
+
+
+def _correlation(a: FloatArray, b: FloatArray) -> float:
+    """(F,), (F,) -> from -1 to 1; 0 where one of them is constant."""
+    varies = min(np.ptp(a), np.ptp(b)) > 0
+    return float(np.corrcoef(a, b)[0, 1]) if varies else 0.0
 
 
 def _powers(scaled: FloatArray, directions: FloatArray) -> SingleArray:

@@ -137,6 +137,18 @@ def test_a_bad_architecture_is_of_no_interest_however_cheap() -> None:
     assert np.exp(reference[1] - values[:, 1].max()) == pytest.approx(1.5)
 
 
+def test_what_is_dear_in_a_measured_cost_too_is_of_interest() -> None:
+    """A time that is measured rises with the multiply-adds, an error falls."""
+    rng = np.random.default_rng(2)
+    cost = rng.uniform(size=40)
+    time, error = cost + rng.normal(0.0, 0.1, 40), rng.normal(0.0, 0.1, 40) - cost
+    values = np.stack([error, cost, time], axis=1)
+    reference = infer_reference(values, 16, known={1})
+    front = values[non_dominated(values)]
+    assert (front[:, 1:] < reference[1:]).all()
+    assert np.mean(values[:16, 0] > reference[0]) == pytest.approx(0.25)
+
+
 def test_all_of_the_front_counts_where_all_is_measured() -> None:
     values = draw(5, 50, 3)
     reference = infer_reference(values, 16, known=())
