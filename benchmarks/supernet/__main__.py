@@ -33,6 +33,7 @@ from optuna_dnas.objectives.supernet import SupernetConfig
     "--validation-images", type=POSITIVE, default=5_000, help="Of the evaluation of a subnet."
 )
 @click.option("--architectures", type=POSITIVE, default=24, help="To compare accuracies of.")
+@click.option("--uniform", is_flag=True, help="Compare uniform ones, not from cheap to dear.")
 @seeds_option("0:5")
 @click.option("--evaluations", type=POSITIVE, default=64, help="Of a search.")
 @click.option("--device", default="cpu", help='"cpu", "mps" or "cuda".')
@@ -44,6 +45,7 @@ def main(
     epochs: int,
     validation_images: int,
     architectures: int,
+    uniform: bool,
     seeds: range,
     evaluations: int,
     device: str,
@@ -55,7 +57,9 @@ def main(
     config = RetrainConfig(epochs=epochs, validation_interval=epochs)
     experiment.train(SupernetConfig(steps=steps))
     click.echo(measure_costs(experiment, config))
-    agreement = correlate(experiment, config, architectures)
+    agreement = correlate(
+        experiment, config, experiment.architectures(architectures, uniform=uniform)
+    )
     click.echo(
         f"Kendall's tau of inherited and from-scratch accuracies of {agreement.n_architectures} "
         f"architectures: {agreement.tau:.2f} [{agreement.low:.2f}, {agreement.high:.2f}]\n"

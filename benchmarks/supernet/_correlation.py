@@ -3,6 +3,7 @@
 N: architectures.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.stats import kendalltau
 from benchmarks.supernet._study import Experiment
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.objectives.supernet import RetrainConfig
+from optuna_dnas.search_space import MobileNetSpec
 
 
 _N_RESAMPLES = 2_000
@@ -25,9 +27,10 @@ class Agreement(NamedTuple):
     high: float
 
 
-def correlate(experiment: Experiment, config: RetrainConfig, n_architectures: int) -> Agreement:
-    """Train architectures from cheap to dear from scratch, unless that is done."""
-    specs = experiment.spread_architectures(n_architectures)
+def correlate(
+    experiment: Experiment, config: RetrainConfig, specs: Sequence[MobileNetSpec]
+) -> Agreement:
+    """Train architectures from scratch, unless that is done."""
     networks = experiment.retrain(specs, config)
     model = experiment.open_model()
     inherited = []

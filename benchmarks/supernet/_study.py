@@ -101,10 +101,12 @@ class Experiment:
         low, high = (cost.flops for cost in MobileNetSpace(self.shape).cost_range)
         return tuple(int(low + level * (high - low)) for level in LEVELS)
 
-    def spread_architectures(self, n: int) -> list[MobileNetSpec]:
-        """From cheap to dear in equal steps; uniform ones differ little in all that counts."""
-        space = MobileNetSpace(self.shape)
-        tokens = space.sample_tokens(_N_DRAWN, np.random.default_rng(1))
+    def architectures(self, n: int, *, uniform: bool) -> list[MobileNetSpec]:
+        """From cheap to dear in equal steps; or uniform ones, which differ less."""
+        space, rng = MobileNetSpace(self.shape), np.random.default_rng(1)
+        if uniform:
+            return space.sample(rng, n)
+        tokens = space.sample_tokens(_N_DRAWN, rng)
         flops = space.token_costs(tokens)[:, 0]
         wanted = np.linspace(flops.min(), flops.max(), n)
         nearest = np.abs(flops[:, None] - wanted).argmin(axis=0)
