@@ -27,7 +27,7 @@ def _declared_search() -> SearchConfig:
             Neighbourhood(share=0.40, top_k=16),
             WholeSpace(share=0.10),
             LatentGradient(share=0.05),
-            CostEdge(share=1.0),  # on top, where there is a limit
+            CostEdge(share=0.40),  # on top, where there is a limit
         ),
         # Two groups, code and descriptors, may differ more than the parameters of a flat space.
         predictor=GaussianProcessConfig(relevance_deviation=1.5),
