@@ -17,8 +17,9 @@ def private_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def quiet_optuna() -> None:
+    """Before each test: what a test runs may have made Optuna say less, or more."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
