@@ -84,9 +84,8 @@ class Experiment:
         self, specs: Sequence[MobileNetSpec], config: RetrainConfig
     ) -> list[RetrainedNetwork]:
         """Train each architecture from scratch, once, unless that is done."""
-        (self.directory / "networks").mkdir(parents=True, exist_ok=True)
         distinct = list(dict.fromkeys(specs))
-        trained = map_unordered(partial(_retrain, self, config), distinct, self.jobs)
+        trained = map_unordered(partial(retrain_one, self, config), distinct, self.jobs)
         for _ in tqdm(trained, total=len(distinct), unit="network", desc="from scratch"):
             pass
         return [RetrainedNetwork.load(self.network_path(spec)) for spec in specs]
@@ -113,18 +112,22 @@ class Experiment:
         return space.tokens_to_architectures(tokens[nearest])
 
 
-@cache
-def _read_images(folder: Path) -> ImageData:
-    return open_images("idx", folder, validation_fraction=2 / 3, seed=0)
-
-
-def _retrain(experiment: Experiment, config: RetrainConfig, spec: MobileNetSpec) -> None:
-    retrain(
+def retrain_one(experiment: Experiment, config: RetrainConfig, spec: MobileNetSpec) -> float:
+    """Train an architecture from scratch, in this process; images a second, 0 if it was done."""
+    path = experiment.network_path(spec)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    network = retrain(
         experiment.shape,
         spec,
         experiment.data,
         config,
-        experiment.network_path(spec),
+        path,
         device=experiment.device,
         progress=False,
     )
+    return network.images_per_second
+
+
+@cache
+def _read_images(folder: Path) -> ImageData:
+    return open_images("idx", folder, validation_fraction=2 / 3, seed=0)

@@ -107,8 +107,9 @@ class SearchSpace(abc.ABC, Generic[ArchitectureT]):
     def sample_written_tokens(self, n: int, rng: np.random.Generator) -> TokenArray:
         """(n, T) canonical tokens of architectures whose parameters are independent and uniform.
 
-        What can be written in many ways comes often. The simplest architectures do, where others
-        have parameters that say nothing: they are too few to occur among uniform architectures.
+        What can be written in many ways comes often. The simplest architectures do, where some of
+        their parameters say nothing: they are too few to occur among uniform architectures. Where
+        each is written in one way, the architectures are uniform.
         """
         return self.sample_tokens(n, rng)
 

@@ -61,6 +61,7 @@ def all_unique(n_vertices: int) -> tuple[IntArray, IntArray]:
 
 
 def to_adjacency(bits: IntArray, n_vertices: int) -> IntArray:
+    """(N,) graphs, written as bits -> (N, V, V)."""
     adjacency = np.zeros((len(bits), n_vertices, n_vertices), dtype=np.int64)
     for k, (i, j) in enumerate(edge_pairs(n_vertices)):
         adjacency[:, i, j] = bits >> k & 1

@@ -135,7 +135,9 @@ def infer_reference(
     front = observed[non_dominated(observed)]
     high = front.max(axis=0)
     reference: FloatArray = high + 0.1 * (high - front.min(axis=0))
-    ranks = [average_ranks(column) for column in observed.T] if known else []
+    if not known:
+        return reference
+    ranks = [average_ranks(column) for column in observed.T]
     for m in range(len(ranks)):
         if m in known:
             reference[m] = observed[:, m].max() + _DEARER

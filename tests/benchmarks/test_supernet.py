@@ -73,7 +73,7 @@ def test_the_whole_experiment_runs_and_nothing_is_done_twice(tmp_path: Path) -> 
     ]
     # The first line is about time, which is measured anew.
     (costs, first), (_, second) = (result.stdout.split("\n", maxsplit=1) for result in results)
-    assert re.fullmatch(r"An evaluation takes \S+ s, \S+% of the \d+ s of training.*", costs)
+    assert re.fullmatch(r"An evaluation takes \S+ s, \S+% of the \S+ s of training.*", costs)
     assert first == second
     assert "accuracies of 3 architectures" in first
     rows = [line for line in first.splitlines() if line.startswith("|")][2:]

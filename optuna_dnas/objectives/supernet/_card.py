@@ -137,7 +137,7 @@ def _preparation(standardisation: Standardisation | None) -> str:
         return _UNKNOWN
     low, high = standardisation.pixel_range
     scale = (
-        "Each channel is standardised by a mean and a deviation, which are always those below. "
+        "Each channel is standardised by the mean and the deviation below, whatever the images. "
         f"Pixels of the training images are from {low:g} to {high:g}, and those of other images "
         "must be of this scale."
     )
