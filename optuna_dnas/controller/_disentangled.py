@@ -225,10 +225,13 @@ class DisentangledLatent(Latent):
         """
         return rng.standard_normal((n, self.config.latent_dim))
 
-    def perturb(self, codes: FloatArray, rng: np.random.Generator) -> FloatArray:
+    def perturb(
+        self, codes: FloatArray, rng: np.random.Generator, *, reach: float = 1.0
+    ) -> FloatArray:
         """(N, D) codes + s N(0, I), with a step size s of its own for each code."""
         self._check_codes(codes)
-        scale = rng.uniform(*_NEIGHBOUR_SCALES, size=(len(codes), 1))
+        low, high = _NEIGHBOUR_SCALES
+        scale = rng.uniform(low, reach * high, size=(len(codes), 1))
         perturbed: FloatArray = codes + scale * rng.standard_normal(codes.shape)
         return perturbed
 

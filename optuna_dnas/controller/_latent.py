@@ -49,5 +49,13 @@ class Latent(abc.ABC):
         """(n, D) codes from the whole space."""
 
     @abc.abstractmethod
-    def perturb(self, codes: FloatArray, rng: np.random.Generator) -> FloatArray:
-        """(N, D) codes -> (N, D) codes in their neighbourhood, near and far mixed."""
+    def perturb(
+        self, codes: FloatArray, rng: np.random.Generator, *, reach: float = 1.0
+    ) -> FloatArray:
+        """(N, D) codes -> (N, D) codes in their neighbourhood, near and far mixed.
+
+        Args:
+            codes: Of the centres.
+            rng: Draws the moves.
+            reach: How many times as far as usual the farthest ones go, at least 1.
+        """

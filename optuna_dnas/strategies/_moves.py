@@ -30,14 +30,24 @@ class Neighbourhood(EliteStrategy):
     Args:
         share: Its share of all candidates.
         top_k: Around how many of the best.
+        limited_reach: How many times as far as usual the farthest ones go where a cost has a
+            maximum. Most of what is near then breaks it, and little that is new would be left.
     """
 
     source: ClassVar[str] = "local"
     top_k: int = 8
+    limited_reach: float = 2.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.limited_reach >= 1:
+            message = f"`limited_reach` must be at least 1, but got {self.limited_reach}."
+            raise ValueError(message)
 
     def propose(self, state: SearchState, n: int, rng: np.random.Generator) -> FloatArray:
         centres = state.elite[: self.top_k]
-        return state.latent.perturb(centres[rng.integers(0, len(centres), n)], rng)
+        reach = 1.0 if state.cost_headroom is None else self.limited_reach
+        return state.latent.perturb(centres[rng.integers(0, len(centres), n)], rng, reach=reach)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -109,6 +109,20 @@ def test_neighbours_are_near_and_far(latent: DisentangledLatent) -> None:
     np.testing.assert_allclose(steps.mean(axis=0), 0, atol=0.05)
 
 
+def test_reach_moves_the_farthest_neighbours_only(latent: DisentangledLatent) -> None:
+    codes = np.ones((5000, 12))
+    steps = {
+        reach: latent.perturb(codes, np.random.default_rng(0), reach=reach) - codes
+        for reach in (1.0, 2.0)
+    }
+    near, far = (np.sqrt((step**2).mean(axis=1)) for step in steps.values())
+    # U(.15, 1.05) and U(.15, 2.1), in the same directions.
+    np.testing.assert_allclose((far - 0.15).mean() / (near - 0.15).mean(), 1.95 / 0.9, rtol=0.03)
+    assert far.min() < 0.2
+    unit = [step / np.linalg.norm(step, axis=1, keepdims=True) for step in steps.values()]
+    np.testing.assert_allclose(*unit)
+
+
 def test_typical_distance_is_that_of_the_prior(latent: DisentangledLatent) -> None:
     pairs = latent.sample_prior(20_000, np.random.default_rng(0)).reshape(2, -1, 12)
     distance = ((pairs[0] - pairs[1]) ** 2).mean(axis=0)

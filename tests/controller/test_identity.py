@@ -123,6 +123,17 @@ def test_moves_are_near_and_far() -> None:
     assert np.quantile(step, 0.9) > 0.1
 
 
+def test_reach_moves_numbers_farther_and_changes_the_same_ones() -> None:
+    codes = np.full((5_000, 5), 0.5)
+    codes[:, :2] = 0.0
+    usual = perturb(codes)
+    farther = LATENT.perturb(codes, np.random.default_rng(1), reach=2.0)
+    np.testing.assert_array_equal(usual[:, :2], farther[:, :2])
+    near, far = np.abs(usual - codes)[:, 4], np.abs(farther - codes)[:, 4]
+    np.testing.assert_array_equal(near > 0, far > 0)
+    assert np.quantile(far[far > 0], 0.9) > 1.2 * np.quantile(near[near > 0], 0.9)
+
+
 def test_a_step_on_a_grid_reaches_the_next_value() -> None:
     codes = np.full((5_000, 5), 0.5)
     codes[:, :2] = 0.0

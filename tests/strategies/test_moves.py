@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from optuna.distributions import CategoricalDistribution
@@ -177,6 +178,18 @@ def test_neighbours_surround_the_best_only() -> None:
     assert np.mean(near == 0) == pytest.approx(1 / 2, abs=0.06)
 
 
+def test_neighbours_go_farther_within_a_limit() -> None:
+    strategy = Neighbourhood(share=1.0, top_k=1, limited_reach=3.0)
+    latent, rng = make_state(Flat()).latent, np.random.default_rng
+    free = make_state(Flat())
+    limited = replace(free, cost_headroom=lambda codes: np.ones(len(codes)))
+    usual, farther = (strategy.propose(state, 500, rng(0)) for state in (free, limited))
+    same = rng(0)
+    centres = free.elite[same.integers(0, 1, 500)]
+    np.testing.assert_array_equal(farther, latent.perturb(centres, same, reach=3.0))
+    assert np.abs(farther - ELITE[0]).mean() > np.abs(usual - ELITE[0]).mean()
+
+
 def test_the_whole_space_is_the_prior() -> None:
     codes = WholeSpace(share=1.0).propose(make_state(Flat()), 1_000, np.random.default_rng(0))
     assert codes.shape == (1_000, 2)
@@ -197,6 +210,10 @@ def test_sources_tell_strategies_apart() -> None:
     [
         (lambda: WholeSpace(share=-1.0), "`share` must be positive, but got -1.0"),
         (lambda: Neighbourhood(share=1.0, top_k=0), "`top_k` must be positive, but got 0"),
+        (
+            lambda: Neighbourhood(share=1.0, limited_reach=0.5),
+            "`limited_reach` must be at least 1, but got 0.5",
+        ),
         (lambda: LatentGradient(share=1.0, top_k=0), "`top_k` must be positive, but got 0"),
         (lambda: LatentGradient(share=1.0, max_step=0.0), "`max_step` must be positive"),
         (

@@ -100,8 +100,10 @@ class TokenLatent(Latent):
     def sample_prior(self, n: int, rng: np.random.Generator) -> FloatArray:
         return rng.uniform(-0.5, self._highest + 0.5, (n, len(self._highest)))
 
-    def perturb(self, codes: FloatArray, rng: np.random.Generator) -> FloatArray:
-        return codes + 0.4 * rng.standard_normal(codes.shape)
+    def perturb(
+        self, codes: FloatArray, rng: np.random.Generator, *, reach: float = 1.0
+    ) -> FloatArray:
+        return codes + 0.4 * reach * rng.standard_normal(codes.shape)
 
 
 class Spy(Controller):
