@@ -47,9 +47,8 @@ from optuna_dnas.exceptions import CorruptFileError
 
 _FORMAT_VERSION = "1"
 _CHUNK = 1024  # Architectures per forward pass.
-
 _HALF_WIDTH = 0.3
-_NEIGHBOUR_SCALES = (0.15, 1.05)
+_NEAREST, _FARTHEST = 0.15, 1.05  # Step sizes of neighbours.
 
 
 class DisentangledLatent(Latent):
@@ -230,8 +229,7 @@ class DisentangledLatent(Latent):
     ) -> FloatArray:
         """(N, D) codes + s N(0, I), with a step size s of its own for each code."""
         self._check_codes(codes)
-        low, high = _NEIGHBOUR_SCALES
-        scale = rng.uniform(low, reach * high, size=(len(codes), 1))
+        scale = rng.uniform(_NEAREST, reach * _FARTHEST, size=(len(codes), 1))
         perturbed: FloatArray = codes + scale * rng.standard_normal(codes.shape)
         return perturbed
 
