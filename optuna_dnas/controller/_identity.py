@@ -59,13 +59,14 @@ class IdentityLatent(Latent):
         self, codes: FloatArray, rng: np.random.Generator, *, reach: float = 1.0
     ) -> FloatArray:
         """Change one coordinate and few others, or move all numbers a little."""
+        step, fine_step = ((low, reach * high) for low, high in (_STEP, _FINE_STEP))
         is_fine = rng.random(len(codes)) < _SHARE_OF_FINE_MOVES * (~self._is_categorical).any()
-        moved = self._change_few(codes, rng, reach)
-        moved[is_fine] = self._move_numbers(codes[is_fine], _FINE_STEP, rng, reach)
+        moved = self._change_few(codes, step, rng)
+        moved[is_fine] = self._move_numbers(codes[is_fine], fine_step, rng)
         return moved
 
     def _change_few(
-        self, codes: FloatArray, rng: np.random.Generator, reach: float
+        self, codes: FloatArray, step: tuple[float, float], rng: np.random.Generator
     ) -> FloatArray:
         n, dim = codes.shape
         chosen = rng.random((n, dim)) < rng.uniform(1.0, 3.0, (n, 1)) / dim
@@ -74,18 +75,14 @@ class IdentityLatent(Latent):
         n_categories = np.where(self._is_categorical, self._n_values, 2)
         shift = 1 + np.floor(rng.random((n, dim)) * np.maximum(n_categories - 1, 1))
         categories = (codes + shift) % n_categories
-        numbers = self._move_numbers(codes, _STEP, rng, reach)
+        numbers = self._move_numbers(codes, step, rng)
         return np.where(chosen, np.where(self._is_categorical, categories, numbers), codes)
 
     def _move_numbers(
-        self,
-        codes: FloatArray,
-        step: tuple[float, float],
-        rng: np.random.Generator,
-        reach: float,
+        self, codes: FloatArray, step: tuple[float, float], rng: np.random.Generator
     ) -> FloatArray:
         """Normal steps of log-uniform size, at least as long as the grid's."""
-        low, high = np.log([step[0], reach * step[1]])
+        low, high = np.log(step)
         size = np.exp(rng.uniform(low, high, (len(codes), 1)))
         size = np.maximum(size, 1 / np.maximum(self._n_values - 1, 1))
         moved = codes + size * rng.standard_normal(codes.shape)

@@ -1,6 +1,7 @@
 """Moves from the best architectures, and draws from the whole space."""
 
 from dataclasses import dataclass
+import math
 from typing import ClassVar
 
 import numpy as np
@@ -40,9 +41,9 @@ class Neighbourhood(EliteStrategy):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.limited_reach >= 1:
-            message = f"`limited_reach` must be at least 1, but got {self.limited_reach}."
-            raise ValueError(message)
+        if not 1 <= self.limited_reach < math.inf:
+            message = "`limited_reach` must be finite and at least 1, but got"
+            raise ValueError(f"{message} {self.limited_reach}.")
 
     def propose(self, state: SearchState, n: int, rng: np.random.Generator) -> FloatArray:
         centres = state.elite[: self.top_k]

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
+import math
 
 import numpy as np
 from optuna.distributions import CategoricalDistribution
@@ -212,8 +213,10 @@ def test_sources_tell_strategies_apart() -> None:
         (lambda: Neighbourhood(share=1.0, top_k=0), "`top_k` must be positive, but got 0"),
         (
             lambda: Neighbourhood(share=1.0, limited_reach=0.5),
-            "`limited_reach` must be at least 1, but got 0.5",
+            "`limited_reach` must be finite and at least 1, but got 0.5",
         ),
+        (lambda: Neighbourhood(share=1.0, limited_reach=math.inf), "at least 1, but got inf"),
+        (lambda: Neighbourhood(share=1.0, limited_reach=math.nan), "at least 1, but got nan"),
         (lambda: LatentGradient(share=1.0, top_k=0), "`top_k` must be positive, but got 0"),
         (lambda: LatentGradient(share=1.0, max_step=0.0), "`max_step` must be positive"),
         (
