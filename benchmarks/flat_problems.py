@@ -182,6 +182,34 @@ class Sparse24(Problem):
         return np.array(numbers), choices
 
 
+class Divergence(Problem):
+    """A formula like that of a training, which diverges where its rate is too large.
+
+    How large it may be hangs on depth and normalisation. What diverges has the loss infinity,
+    which every sampler sees; NaN would be seen by some of them only. It costs a query.
+
+    The minimum is at rate 10^-1.6, decay 0.001, depth 12, width 300, dropout 0.2 and "gelu",
+    and needs "batch".
+    """
+
+    optimum = 0.0
+    _LARGEST = {"none": -2.5, "batch": -0.7, "layer": -1.2}
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        rate = math.log10(trial.suggest_float("rate", 1e-5, 1.0, log=True))
+        decay = math.log10(trial.suggest_float("decay", 1e-6, 1e-1, log=True))
+        depth = trial.suggest_int("depth", 2, 20)
+        width = trial.suggest_int("width", 8, 512, log=True)
+        dropout = trial.suggest_float("dropout", 0.0, 0.6)
+        normalisation = trial.suggest_categorical("normalisation", list(self._LARGEST))
+        activation = trial.suggest_categorical("activation", ["relu", "gelu", "tanh"])
+        if rate > self._LARGEST[normalisation] - depth / 20:
+            return math.inf
+        loss = abs(rate + 1.6) + abs(decay + 3) / 3 + abs(depth - 12) / 10
+        loss += abs(math.log(width / 300)) / 2 + 2 * abs(dropout - 0.2)
+        return loss + 0.2 * (activation != "gelu")
+
+
 class AnonymousCells(Problem):
     """The accuracy of cells of a table, as categories whose names tell nothing.
 

@@ -7,6 +7,7 @@ from benchmarks.budget_problems import BudgetProblem
 from benchmarks.budget_problems import TimeBudgetProblem
 from benchmarks.flat_problems import AnonymousCells
 from benchmarks.flat_problems import CategoryTable
+from benchmarks.flat_problems import Divergence
 from benchmarks.flat_problems import Hartmann6
 from benchmarks.flat_problems import Mixed
 from benchmarks.flat_problems import Regression
@@ -65,4 +66,5 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
     "hartmann6": Hartmann6,
     "mixed": Mixed,
     "sparse24": Sparse24,
+    "divergence": Divergence,
 }

@@ -113,10 +113,12 @@ class History:
 
     def update(self, trials: Sequence[FrozenTrial]) -> None:
         """Read the trials that have finished since the last call."""
-        new = [t for t in self._finished.new(trials) if self._covers(t.params)]
-        if not new:
+        read = [(trial, self._proposed_params(trial)) for trial in self._finished.new(trials)]
+        read = [(trial, params) for trial, params in read if self._covers(params)]
+        if not read:
             return
-        tokens, valid = self._canonical([t.params for t in new])
+        new = [trial for trial, _ in read]
+        tokens, valid = self._canonical([params for _, params in read])
         self._taken.update(token_keys(tokens[valid]))
         self._read_limits([t for t, is_valid in zip(new, valid, strict=True) if is_valid])
         minimised = [self._minimised(trial) for trial in new]
@@ -163,21 +165,26 @@ class History:
             return not self._names.isdisjoint(params)
         return self._names <= params.keys()
 
+    def _proposed_params(self, trial: FrozenTrial) -> Mapping[str, Any]:
+        """Its parameters, those included that a failed trial gave up before it suggested.
+
+        They would look inactive otherwise, and what fails unlike all that does not.
+        """
+        values = self._minimised(trial)
+        failed = values is None or np.isposinf(values).all()
+        return published_params(trial) if failed and trial.params else trial.params
+
     def _minimised(self, trial: FrozenTrial) -> FloatArray | None:
-        """(M,) values, of which infinity is the worst; `None` if nothing is known."""
+        """(M,) values, of which infinity is the worst; `None` if the space knew the reason."""
         values = _values(trial)
         if values is not None:
             minimised: FloatArray = np.array(values, dtype=float) * self._signs
             return minimised
-        # A flat space does not know what is invalid. A trial that is pruned before it begins
-        # shows it, and nothing is worse for Optuna's samplers, too. The same goes for a trial
-        # that is pruned because of a constraint.
-        is_unforeseen = self._space.vocabulary is None or any(
-            trial.constraints[key] > 0 for key in self._unknown_keys(trial)
-        )
-        if trial.state == TrialState.PRUNED and is_unforeseen:
-            return np.full(len(self._signs), np.inf)
-        return None
+        if any(trial.constraints[key] > 0 for key in self._exact_keys & trial.constraints.keys()):
+            return None
+        # Pruned before it reported anything, or failed: it was invalid, say, or diverged, or
+        # needed too much memory. Nothing is worse, for Optuna's samplers, too.
+        return np.full(len(self._signs), np.inf)
 
     def _canonical(self, params: Sequence[Mapping[str, Any]]) -> tuple[TokenArray, np.ndarray]:
         tokens = self._space.params_to_tokens(params)

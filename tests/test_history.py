@@ -144,7 +144,7 @@ def test_no_trials_are_no_observations_of_the_right_width() -> None:
 
 
 def test_what_counts_as_an_observation() -> None:
-    """Complete trials, and pruned ones with their last report, or as the worst without one."""
+    """Pruned trials with their last report; without one, as failed ones, as the worst."""
     nan = math.nan
     trials = [
         make_flat_trial(0, {"n": 0, "x": 0.5}, values=[1.0]),
@@ -161,18 +161,54 @@ def test_what_counts_as_an_observation() -> None:
     for direction, sign in ((MINIMIZE, 1), (MAXIMIZE, -1)):
         history = History(FLAT, [direction])
         history.update(trials)
-        expected = [sign * 1.0, sign * math.inf, math.inf, sign * 7.0, math.inf]
+        expected = [sign * 1.0, sign * math.inf, math.inf, math.inf, sign * 7.0, math.inf]
         np.testing.assert_array_equal(history.observations.values[:, 0], expected)
-        # What failed is only taken: it may succeed on another day.
         assert history.taken(trials, but=-1) == keys_of(FLAT, *(t.params for t in trials))
 
 
-def test_a_cell_that_was_pruned_without_a_report_is_only_taken() -> None:
-    """A space that knows what is valid takes it for no sign of that."""
-    trial = make_cell_trial(0, sample_cells(1)[0], state=TrialState.PRUNED)
-    history = History(CELLS, [MINIMIZE])
+@pytest.mark.parametrize("end", ["fail", "prune", "worst"])
+def test_a_failed_trial_has_the_parameters_that_it_did_not_come_to_suggest(end: str) -> None:
+    study = optuna.create_study()
+    trial = study.ask()
+    publish_params(study, study.trials[0], {"n": 3, "x": 0.25})
+    trial.suggest_int("n", 0, 9)
+    state = {"fail": TrialState.FAIL, "prune": TrialState.PRUNED}.get(end)
+    study.tell(trial, math.inf if state is None else None, state)
+    history = History(FLAT, [MINIMIZE])
+    history.update(study.trials)
+    expected = FLAT.params_to_tokens([{"n": trial.params["n"], "x": 0.25}])
+    np.testing.assert_array_equal(history.observations.tokens, expected)
+    assert history.observations.failed.tolist() == [True]
+
+
+def test_what_a_successful_trial_did_not_suggest_was_inactive() -> None:
+    study = optuna.create_study()
+    trial = study.ask()
+    publish_params(study, study.trials[0], {"n": 3, "x": 0.25})
+    trial.suggest_int("n", 0, 9)
+    study.tell(trial, 1.0)
+    history = History(FLAT, [MINIMIZE])
+    history.update(study.trials)
+    assert np.isnan(history.observations.tokens).tolist() == [[False, True]]
+
+
+def test_a_trial_that_failed_before_it_suggested_anything_says_nothing() -> None:
+    study = optuna.create_study()
+    trial = study.ask()
+    publish_params(study, study.trials[0], {"n": 3, "x": 0.25})
+    study.tell(trial, state=TrialState.FAIL)
+    history = History(FLAT, [MINIMIZE])
+    history.update(study.trials)
+    assert len(history.observations.tokens) == 0
+
+
+@pytest.mark.parametrize("state", [TrialState.PRUNED, TrialState.FAIL])
+def test_a_valid_cell_that_failed_is_the_worst(state: TrialState) -> None:
+    trial = make_cell_trial(0, sample_cells(1)[0], state=state)
+    history = History(CELLS, [MAXIMIZE])
     history.update([trial])
-    assert len(history.observations.values) == 0
+    assert history.observations.values.tolist() == [[math.inf]]
+    assert history.observations.failed.tolist() == [True]
     assert history.taken([trial], but=-1) == keys_of(CELLS, trial.params)
 
 

@@ -130,20 +130,24 @@ def test_nan_is_infeasible_and_unknown() -> None:
     )
 
 
+@pytest.mark.parametrize("state", [TrialState.PRUNED, TrialState.FAIL])
 @pytest.mark.parametrize(
-    ("state", "constraints", "is_observed"),
+    ("constraints", "is_observed", "failed"),
     [
-        (TrialState.PRUNED, {"latency": 1.0}, True),
-        (TrialState.PRUNED, {"latency": -1.0}, False),
-        (TrialState.PRUNED, {"max_params": 1.0}, False),
-        (TrialState.FAIL, {"latency": 1.0}, False),
+        ({"latency": 1.0}, True, False),
+        ({"latency": -1.0}, True, True),
+        ({"max_params": -1.0}, True, True),
+        ({"max_params": 1.0}, False, False),
+        ({"max_params": 1.0, "latency": 1.0}, False, False),
     ],
 )
-def test_a_cell_that_was_pruned_for_a_constraint_is_the_worst(
-    state: TrialState, constraints: dict[str, float], is_observed: bool
+def test_why_a_cell_was_given_up(
+    state: TrialState, constraints: dict[str, float], is_observed: bool, failed: bool
 ) -> None:
+    """A limit of cost is no news, a broken constraint no failure."""
     history = History(CELLS, [MAXIMIZE])
     trial = make_cell_trial(0, sample_cells(1)[0], state=state, constraints=constraints)
     history.update([trial])
     assert history.taken([trial], but=-1) == keys_of(CELLS, trial.params)
     assert history.observations.values.tolist() == ([[math.inf]] if is_observed else [])
+    assert history.observations.failed.tolist() == ([failed] if is_observed else [])

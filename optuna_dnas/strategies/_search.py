@@ -98,7 +98,7 @@ class LatentSearch:
         rng = np.random.default_rng([query.seed, 0, query.number])
         n_startup = max(self._config.n_startup_trials, 1)
         n_observed = len(query.observations.tokens)
-        if n_observed < n_startup:
+        if n_observed < n_startup or query.observations.failed.all():
             space = self._space.conditioned_on(query.observations.tokens)
             return propose_start(space, query, rng)
         current = self._round_at(n_observed, query)
@@ -176,7 +176,7 @@ class LatentSearch:
         new, old = fitted.features(candidates.canonical), fitted.features(observations.tokens)
         means, deviations = fitted.objectives.predict(new)
         violations = sampled_violations(
-            fitted, new, old, observations.constraints, self._config.noise, rng
+            fitted, new, old, observations.requirements, self._config.noise, rng
         )
         reference = fitted.objectives.mean(old)
         costs, old_costs = None, None
@@ -184,7 +184,7 @@ class LatentSearch:
             costs = space.token_costs(candidates.canonical)
             old_costs = space.token_costs(observations.tokens)
         predictions = Predictions(means, deviations, costs, violations)
-        feasible = observations.violations <= 0
+        feasible = (observations.violations <= 0) & ~observations.failed
         evaluated = Evaluated(reference, observations.values, old_costs, feasible)
         expected = _to_objective_units(means, reference, observations.values)
         order: Iterable[int] = candidate_order(predictions, evaluated, self._config, rng)
@@ -258,7 +258,7 @@ class LatentSearch:
     def _labelled(self, observations: Observations) -> Labelled:
         costs = self._space.token_costs(observations.tokens)
         return Labelled(
-            observations.tokens, observations.values, costs, observations.constraints
+            observations.tokens, observations.values, costs, observations.requirements
         )
 
 

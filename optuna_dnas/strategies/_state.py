@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller import FittedController
@@ -20,11 +21,44 @@ class Observations(NamedTuple):
     """Evaluated architectures, in the order in which they were finished."""
 
     tokens: TokenArray  # (N, T), canonical
-    values: FloatArray  # (N, M), minimised; may be infinite
+    values: FloatArray  # (N, M), minimised; infinite where a trial failed
     violations: FloatArray  # (N,) how far constraints are violated; 0 where feasible
     constraints: FloatArray | None = None
     """(N, C) those that only an evaluation tells: feasible where not positive, NaN where unknown;
     `None`: there are none."""
+
+    @property
+    def failed(self) -> BoolArray:
+        """(N,) which have no value, or an infinitely bad one, though they break no constraint."""
+        failed: BoolArray = self._has_no_value & ~np.any(self._known_constraints > 0, axis=1)
+        return failed
+
+    @property
+    def requirements(self) -> FloatArray | None:
+        """(N, 1 + C) what is asked of an architecture: that it does not fail, and the constraints.
+
+        Positive where that is not met, NaN where it is unknown; `None` if there are no constraints
+        and nothing has failed. As long as nothing has, the first column is NaN: what has always
+        gone well need not be predicted.
+        """
+        failed, constraints = self.failed, self._known_constraints
+        if self.constraints is None and not failed.any():
+            return None
+        failure = np.where(failed, 1.0, -1.0)
+        # What was given up because of a constraint did not come to fail.
+        failure[self._has_no_value & ~failed] = np.nan
+        if not failed.any():
+            failure[:] = np.nan
+        return np.column_stack([failure, constraints])
+
+    @property
+    def _has_no_value(self) -> BoolArray:
+        has_none: BoolArray = np.all(np.isposinf(self.values), axis=1)
+        return has_none
+
+    @property
+    def _known_constraints(self) -> FloatArray:
+        return np.empty((len(self.values), 0)) if self.constraints is None else self.constraints
 
     def take(self, rows: np.ndarray) -> "Observations":
         """Some of them."""

@@ -1,6 +1,7 @@
 """Problems know their optimum, and what a repeated query is."""
 
 import itertools
+import math
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from benchmarks.budget_problems import canonical_flops
 from benchmarks.flat_problems import CategoryTable
+from benchmarks.flat_problems import Divergence
 from benchmarks.flat_problems import Hartmann6
 from benchmarks.flat_problems import Mixed
 from benchmarks.flat_problems import Regression
@@ -34,6 +36,18 @@ def test_hartmann_at_its_minimiser() -> None:
 def test_mixed_at_its_minimiser() -> None:
     best = {"rate": 1e-2, "width": 48, "optimizer": "sgd", "momentum": 0.9}
     assert Mixed()(FixedTrial(best)) == Mixed.optimum  # type: ignore[arg-type]
+
+
+def test_divergence_at_its_minimiser_and_beyond() -> None:
+    best: dict[str, object] = {
+        "rate": 10**-1.6, "decay": 1e-3, "depth": 12, "width": 300, "dropout": 0.2,
+        "normalisation": "batch", "activation": "gelu",
+    }  # fmt: skip
+    problem = Divergence()
+    assert problem(FixedTrial(best)) == pytest.approx(problem.optimum, abs=1e-12)  # type: ignore[arg-type]
+    for worse in ({"normalisation": "layer"}, {"normalisation": "none"}, {"rate": 0.06}):
+        assert problem(FixedTrial(best | worse)) == math.inf  # type: ignore[arg-type]
+    assert problem(FixedTrial(best | {"rate": 0.06, "depth": 10})) < 1.0  # type: ignore[arg-type]
 
 
 def test_digits_are_the_table_of_digits() -> None:

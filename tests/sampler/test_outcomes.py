@@ -1,18 +1,23 @@
 """Trials without ordinary values: failed, pruned, infinite."""
 
 from collections.abc import Callable
+from functools import partial
 import math
 import warnings
 
+import numpy as np
 import optuna
 from optuna.trial import Trial
 from optuna.trial import TrialState
 import pytest
 
 from optuna_dnas import DNASConfig
+from optuna_dnas import DNASSampler
+from optuna_dnas._typing import BoolArray
 
 from .toy import BOTH_KINDS
 from .toy import cell_objective
+from .toy import CELLS
 from .toy import Kind
 from .toy import make_sampler
 from .toy import MODEL_SOURCES
@@ -76,7 +81,10 @@ def test_a_study_survives_trials_of_every_outcome(
     config: DNASConfig,
     messages: Callable[[], list[str]],
 ) -> None:
-    """Every third one, or all of them; a cell that failed is not proposed again."""
+    """Every third one, or all of them; a cell that failed is not proposed again.
+
+    As long as nothing has succeeded there is no model.
+    """
 
     def objective(trial: Trial) -> float:
         value = OBJECTIVES[kind](trial)
@@ -90,11 +98,70 @@ def test_a_study_survives_trials_of_every_outcome(
     assert n_different(study) == 18
     assert messages() == []
     assert set(sources_of(study)) <= SOURCES
-    has_values = OUTCOMES[outcome] == TrialState.COMPLETE or outcome is _prune_reported
-    # In a flat space, what is pruned without a report is the worst there is.
-    is_worst = OUTCOMES[outcome] == TrialState.PRUNED and kind == "flat"
-    model_expected = has_values or is_worst or period > 1
-    assert (sources_of(study)[-1] in MODEL_SOURCES) == model_expected
+    has_values = outcome in (_prune_reported, _return_minus_infinity)
+    assert (sources_of(study)[-1] in MODEL_SOURCES) == (has_values or period > 1)
+
+
+def _flat_until_it_fails(trial: Trial, fail: Callable[[Trial, float], float]) -> float:
+    """Better, the larger the rate; most are too large, and fail before the rest is suggested."""
+    rate = trial.suggest_float("rate", 0.0, 1.0)
+    if rate > 0.2:
+        return fail(trial, 0.0)
+    op = trial.suggest_categorical("op", ["conv", "pool"])
+    return trial.suggest_int("depth", 1, 8) + (op == "pool") - rate
+
+
+def _cell_until_it_fails(trial: Trial, fail: Callable[[Trial, float], float]) -> float:
+    """Better, the more edges; with many it fails."""
+    cell = CELLS.suggest(trial)
+    n_edges = int(cell.matrix.sum())
+    return fail(trial, 0.0) if n_edges > 5 else -float(n_edges)
+
+
+@pytest.mark.slow
+@BOTH_KINDS
+@pytest.mark.parametrize("fail", [_raise_error, _return_nan, _prune_unreported, _return_infinity])
+def test_what_fails_is_learned(
+    kind: Kind, fail: Callable[[Trial, float], float], config: DNASConfig
+) -> None:
+    """Where the values pull to, and whatever the failure looks like."""
+    until_it_fails = {"flat": _flat_until_it_fails, "cell": _cell_until_it_fails}[kind]
+    n_failed = []
+    for n_startup_trials in (8, 99):  # 99: all of them are random
+        count = 0
+        for seed in range(3):
+            sampler = DNASSampler(
+                seed=seed,
+                space=CELLS if kind == "cell" else None,
+                config=config,
+                n_startup_trials=n_startup_trials,
+            )
+            study = optuna.create_study(sampler=sampler)
+            study.optimize(partial(until_it_fails, fail=fail), n_trials=32, catch=ArithmeticError)
+            values = [t.value for t in study.trials[8:]]
+            count += sum(value is None or math.isinf(value) for value in values)
+        n_failed.append(count)
+    assert n_failed[0] < 0.75 * n_failed[1]
+
+
+@pytest.mark.slow
+def test_failures_at_random_do_not_mislead(config: DNASConfig) -> None:
+    """A machine that fails says nothing about the parameters."""
+    best = []
+    for n_startup_trials in (8, 99):  # 99: all of them are random
+        for seed in range(4):
+            sampler = make_sampler("flat", config, seed)
+            sampler._n_startup_trials = n_startup_trials
+            breaks = np.random.default_rng(seed).random(40) < 0.2
+
+            def objective(trial: Trial, breaks: BoolArray = breaks) -> float:
+                value = OBJECTIVES["flat"](trial)
+                return math.nan if breaks[trial.number] else value
+
+            study = optuna.create_study(sampler=sampler)
+            study.optimize(objective, n_trials=40)
+            best.append(study.best_value)
+    assert np.mean(best[:4]) < 0.5 * np.mean(best[4:])
 
 
 def test_pruned_trials_teach_the_model_their_last_report(config: DNASConfig) -> None:
