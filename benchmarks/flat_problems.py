@@ -4,6 +4,7 @@ import itertools
 import math
 from pathlib import Path
 from typing import Any
+from typing import ClassVar
 
 import numpy as np
 import optuna
@@ -193,7 +194,7 @@ class Divergence(Problem):
     """
 
     optimum = 0.0
-    _LARGEST = {"none": -2.5, "batch": -0.7, "layer": -1.2}
+    _LARGEST: ClassVar = {"none": -2.5, "batch": -0.7, "layer": -1.2}
 
     def __call__(self, trial: optuna.Trial) -> float:
         rate = math.log10(trial.suggest_float("rate", 1e-5, 1.0, log=True))
