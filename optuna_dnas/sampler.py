@@ -53,6 +53,9 @@ class DNASSampler(BaseSampler):
     It serves any study. A built-in architecture space is recognised by its parameters; anything
     else, conditional parameters included, is searched on the parameters themselves.
 
+    What failed, or was pruned before it reported anything, or has an infinitely bad value, is
+    learned from, too: candidates that will probably end like it are postponed.
+
     Every trial keeps where it came from (``dnas:source``: startup, dense, local, prior, gradient,
     edge, fallback, or enqueued) and what was predicted (``dnas:prediction``, one number an
     objective) as user attributes.

@@ -14,7 +14,8 @@ class SearchConfig:
     """How rounds of sampling and evaluation go.
 
     Args:
-        n_startup_trials: Random architectures that are evaluated first (N of the paper).
+        n_startup_trials: Random architectures that are evaluated first (N of the paper); more, as
+            long as all of them fail.
         round_size: Evaluations between two fits, at most.
         round_growth: They are also at most this share of all evaluations until then: early fits
             are cheap, and each of few evaluations says much.
