@@ -120,7 +120,7 @@ class History:
         new = [trial for trial, _ in read]
         tokens, valid = self._canonical([params for _, params in read])
         self._taken.update(token_keys(tokens[valid]))
-        self._read_limits([t for t, is_valid in zip(new, valid, strict=True) if is_valid])
+        self._read_limits([pair for pair, is_valid in zip(read, valid, strict=True) if is_valid])
         minimised = [self._minimised(trial) for trial in new]
         rows = [k for k, values in enumerate(minimised) if valid[k] and values is not None]
         if not rows:
@@ -213,13 +213,13 @@ class History:
     def _unknown_keys(self, trial: FrozenTrial) -> set[str]:
         return trial.constraints.keys() - self._exact_keys
 
-    def _read_limits(self, trials: Sequence[FrozenTrial]) -> None:
+    def _read_limits(self, read: Sequence[tuple[FrozenTrial, Mapping[str, Any]]]) -> None:
         """Limits that a constraint tells, unless the space was declared with others."""
-        for trial in trials:
+        for trial, params in read:
             if self._exact_keys.isdisjoint(trial.constraints):
                 continue
             # The cost of the cell as it was written; its canonical form may cost a little else.
-            cost = self._space.cost(self._space.params_to_architecture(trial.params))
+            cost = self._space.cost(self._space.params_to_architecture(params))
             assert cost is not None
             bounds = read_limits(cost, trial.constraints) | self._space.limits.by_key
             with contextlib.suppress(ValueError):  # Nothing is both above and below.

@@ -3,10 +3,13 @@
 import math
 
 import numpy as np
+import optuna
 from optuna.trial import TrialState
 import pytest
 
 from optuna_dnas._history import History
+from optuna_dnas._optuna_compat import publish_params
+from optuna_dnas._optuna_compat import suggest
 from optuna_dnas.search_space import CostLimits
 from optuna_dnas.search_space import LIMIT_KEYS
 from optuna_dnas.search_space import NASBench101Space
@@ -151,3 +154,19 @@ def test_why_a_cell_was_given_up(
     assert history.taken([trial], but=-1) == keys_of(CELLS, trial.params)
     assert history.observations.values.tolist() == ([[math.inf]] if is_observed else [])
     assert history.observations.failed.tolist() == ([failed] if is_observed else [])
+
+
+def test_limits_are_read_of_a_trial_that_gave_up_early() -> None:
+    study = optuna.create_study()
+    trial = study.ask()
+    cell = sample_cells(1)[0]
+    publish_params(study, study.trials[0], cell)
+    name, distribution = next(iter(CELLS.distributions.items()))
+    suggest(trial, name, distribution)
+    params = CELLS.cost(CELLS.params_to_architecture(cell | trial.params)).params
+    trial.set_constraint("max_params", 5.0)
+    study.tell(trial, state=TrialState.PRUNED)
+    history = History(CELLS, [MAXIMIZE])
+    history.update(study.trials)
+    assert history.cost_limits.by_key == {"max_params": params - 5.0}
+    assert len(history.observations.tokens) == 0
