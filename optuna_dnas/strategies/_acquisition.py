@@ -47,8 +47,9 @@ def candidate_order(
     rows = np.flatnonzero(candidates.violations <= 0)
     several = candidates.means.shape[1] > 1
     order = _by_hypervolume if several else _by_score
-    for k in order(candidates.take(rows), observed, config, rng):
-        yield int(rows[k])
+    if len(rows):
+        for k in order(candidates.take(rows), observed, config, rng):
+            yield int(rows[k])
     rest = np.flatnonzero(candidates.violations > 0)
     yield from rest[np.argsort(candidates.violations[rest], kind="stable")].tolist()
 

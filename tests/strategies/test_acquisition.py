@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from optuna_dnas.strategies import SearchConfig
+from optuna_dnas.strategies._acquisition import candidate_order
+from optuna_dnas.strategies._acquisition import Evaluated
 from optuna_dnas.strategies._acquisition import negative_improvements
+from optuna_dnas.strategies._acquisition import Predictions
 from optuna_dnas.strategies._acquisition import thompson_samples
 
 from .toy import bowl
@@ -40,6 +43,25 @@ def test_thompson_samples_have_mean_and_deviation() -> None:
     assert samples.mean() == pytest.approx(3.0, abs=0.02)
     assert samples.std() == pytest.approx(1.0, abs=0.02)
     np.testing.assert_array_equal(thompson_samples(means, deviations, 0.0, rng), means)
+
+
+@pytest.mark.parametrize("n_objectives", [1, 2])
+@pytest.mark.parametrize("n_feasible", [0, 2])
+def test_what_is_infeasible_comes_last_and_the_least_so_first(
+    n_objectives: int, n_feasible: int
+) -> None:
+    """Also where there is nothing else."""
+    rng = np.random.default_rng(0)
+    means, deviations = rng.normal(size=(6, n_objectives)), np.ones((6, n_objectives))
+    violations = np.array([3.0, 1.0, 6.0, 2.0, 5.0, 4.0])
+    violations[:n_feasible] = 0.0
+    values = rng.normal(size=(8, n_objectives))
+    observed = Evaluated(values, values, None, np.ones(8, dtype=bool))
+    predictions = Predictions(means, deviations, None, violations)
+    order = list(candidate_order(predictions, observed, CONFIG, rng))
+    assert set(order[:n_feasible]) == set(range(n_feasible))
+    rest = [k for k in np.argsort(violations).tolist() if violations[k] > 0]
+    assert order[n_feasible:] == rest
 
 
 @pytest.mark.parametrize("config", [CONFIG, QUEUE])
