@@ -32,7 +32,8 @@ class Labelled(NamedTuple):
     def is_measured(self) -> BoolArray:
         """(N,) where values tell something about the architecture.
 
-        What broke a constraint and was given up for it has none: only that is known to be bad.
+        What failed, or was given up because of a constraint, has none: only that is known to be
+        bad.
         """
         if self.constraints is None:
             return np.ones(len(self.values), dtype=bool)
