@@ -150,8 +150,7 @@ def test_failures_at_random_do_not_mislead(config: DNASConfig) -> None:
     best = []
     for n_startup_trials in (8, 99):  # 99: all of them are random
         for seed in range(4):
-            sampler = make_sampler("flat", config, seed)
-            sampler._n_startup_trials = n_startup_trials
+            sampler = DNASSampler(seed=seed, config=config, n_startup_trials=n_startup_trials)
             breaks = np.random.default_rng(seed).random(40) < 0.2
 
             def objective(trial: Trial, breaks: BoolArray = breaks) -> float:
