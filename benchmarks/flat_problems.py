@@ -194,7 +194,7 @@ class Divergence(Problem):
     """
 
     optimum = 0.0
-    _LARGEST: ClassVar = {"none": -2.5, "batch": -0.7, "layer": -1.2}
+    _LARGEST: ClassVar[dict[str, float]] = {"none": -2.5, "batch": -0.7, "layer": -1.2}
 
     def __call__(self, trial: optuna.Trial) -> float:
         rate = math.log10(trial.suggest_float("rate", 1e-5, 1.0, log=True))

@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import math
 from typing import Any
+from typing import NamedTuple
 from typing import TypeVar
 
 import numpy as np
@@ -113,20 +114,18 @@ class History:
 
     def update(self, trials: Sequence[FrozenTrial]) -> None:
         """Read the trials that have finished since the last call."""
-        read = [(trial, self._proposed_params(trial)) for trial in self._finished.new(trials)]
-        read = [(trial, params) for trial, params in read if self._covers(params)]
-        if not read:
+        outcomes = map(self._outcome, self._finished.new(trials))
+        new = [outcome for outcome in outcomes if self._covers(outcome.params)]
+        if not new:
             return
-        new = [trial for trial, _ in read]
-        tokens, valid = self._canonical([params for _, params in read])
+        tokens, valid = self._canonical([outcome.params for outcome in new])
         self._taken.update(token_keys(tokens[valid]))
-        self._read_limits([pair for pair, is_valid in zip(read, valid, strict=True) if is_valid])
-        minimised = [self._minimised(trial) for trial in new]
-        rows = [k for k, values in enumerate(minimised) if valid[k] and values is not None]
+        self._read_limits([new[k] for k in np.flatnonzero(valid)])
+        rows = [k for k in np.flatnonzero(valid) if new[k].values is not None]
         if not rows:
             return
-        values = np.array([minimised[k] for k in rows])
-        observed = [new[k] for k in rows]
+        values = np.array([new[k].values for k in rows])
+        observed = [new[k].trial for k in rows]
         violations = np.array([_violation(trial) for trial in observed])
         constraints = self._constraints(observed)
         block = Observations(tokens[rows], values, violations, constraints)
@@ -165,14 +164,13 @@ class History:
             return not self._names.isdisjoint(params)
         return self._names <= params.keys()
 
-    def _proposed_params(self, trial: FrozenTrial) -> Mapping[str, Any]:
-        """Its parameters, those included that a failed trial gave up before it suggested.
-
-        They would look inactive otherwise, and what fails unlike all that does not.
-        """
+    def _outcome(self, trial: FrozenTrial) -> "_Outcome":
         values = self._minimised(trial)
-        failed = values is None or np.isposinf(values).all()
-        return published_params(trial) if failed and trial.params else trial.params
+        if trial.params and (values is None or np.isposinf(values).all()):
+            # What a failed trial did not come to suggest would look inactive otherwise, and what
+            # fails unlike all that does not.
+            return _Outcome(trial, published_params(trial), values)
+        return _Outcome(trial, trial.params, values)
 
     def _minimised(self, trial: FrozenTrial) -> FloatArray | None:
         """(M,) values, of which infinity is the worst; `None` if the space knew the reason."""
@@ -213,9 +211,9 @@ class History:
     def _unknown_keys(self, trial: FrozenTrial) -> set[str]:
         return trial.constraints.keys() - self._exact_keys
 
-    def _read_limits(self, read: Sequence[tuple[FrozenTrial, Mapping[str, Any]]]) -> None:
+    def _read_limits(self, outcomes: "Sequence[_Outcome]") -> None:
         """Limits that a constraint tells, unless the space was declared with others."""
-        for trial, params in read:
+        for trial, params, _ in outcomes:
             if self._exact_keys.isdisjoint(trial.constraints):
                 continue
             # The cost of the cell as it was written; its canonical form may cost a little else.
@@ -224,6 +222,14 @@ class History:
             bounds = read_limits(cost, trial.constraints) | self._space.limits.by_key
             with contextlib.suppress(ValueError):  # Nothing is both above and below.
                 self.cost_limits = self.cost_limits.replaced(bounds)
+
+
+class _Outcome(NamedTuple):
+    """What a finished trial says."""
+
+    trial: FrozenTrial
+    params: Mapping[str, Any]
+    values: FloatArray | None  # see `History._minimised`
 
 
 def _append(old: Observations | None, new: Observations) -> Observations:

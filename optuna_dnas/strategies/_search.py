@@ -285,8 +285,12 @@ def _to_objective_units(
 ) -> FloatArray:
     """Map predicted means to values, by the quantiles of both on what was observed.
 
-    Predictors that rank have no unit; the map is monotone, and exact for a perfect ranking.
+    Predictors that rank have no unit; the map is monotone, and exact for a perfect ranking. What
+    has no value is left out, as it was when the predictors were fitted.
     """
+    has_value = ~np.isposinf(values).all(axis=1)
+    if has_value.any():
+        reference, values = reference[has_value], values[has_value]
     finite = replace_infinite(values)
     columns = [
         np.interp(means[:, m], np.sort(reference[:, m]), np.sort(finite[:, m]))

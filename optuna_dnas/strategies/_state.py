@@ -41,15 +41,13 @@ class Observations(NamedTuple):
         and nothing has failed. As long as nothing has, the first column is NaN: what has always
         gone well need not be predicted.
         """
-        failed, constraints = self.failed, self._known_constraints
+        failed = self.failed
         if self.constraints is None and not failed.any():
             return None
-        failure = np.where(failed, 1.0, -1.0)
         # What was given up because of a constraint did not come to fail.
-        failure[self._has_no_value & ~failed] = np.nan
-        if not failed.any():
-            failure[:] = np.nan
-        return np.column_stack([failure, constraints])
+        is_known = failed.any() & (failed | ~self._has_no_value)
+        failure = np.where(is_known, np.where(failed, 1.0, -1.0), np.nan)
+        return np.column_stack([failure, self._known_constraints])
 
     @property
     def _has_no_value(self) -> BoolArray:

@@ -161,12 +161,7 @@ def test_an_unknown_constraint_is_learned(
     for n_startup_trials in (8, 99):  # 99: all of them are random
         count = 0
         for seed in range(2):
-            sampler = DNASSampler(
-                seed=seed,
-                space=CELLS if kind == "cell" else None,
-                config=config,
-                n_startup_trials=n_startup_trials,
-            )
+            sampler = make_sampler(kind, config, seed, n_startup_trials=n_startup_trials)
             study = optuna.create_study(directions=["minimize"] * n_objectives, sampler=sampler)
             study.optimize(objective, n_trials=28)
             count += sum(t.constraints["latency"] > 0 for t in study.trials[8:])

@@ -12,7 +12,6 @@ from optuna.trial import TrialState
 import pytest
 
 from optuna_dnas import DNASConfig
-from optuna_dnas import DNASSampler
 from optuna_dnas._typing import BoolArray
 
 from .toy import BOTH_KINDS
@@ -130,12 +129,7 @@ def test_what_fails_is_learned(
     for n_startup_trials in (8, 99):  # 99: all of them are random
         count = 0
         for seed in range(3):
-            sampler = DNASSampler(
-                seed=seed,
-                space=CELLS if kind == "cell" else None,
-                config=config,
-                n_startup_trials=n_startup_trials,
-            )
+            sampler = make_sampler(kind, config, seed, n_startup_trials=n_startup_trials)
             study = optuna.create_study(sampler=sampler)
             study.optimize(partial(until_it_fails, fail=fail), n_trials=32, catch=ArithmeticError)
             values = [t.value for t in study.trials[8:]]
@@ -150,7 +144,7 @@ def test_failures_at_random_do_not_mislead(config: DNASConfig) -> None:
     best = []
     for n_startup_trials in (8, 99):  # 99: all of them are random
         for seed in range(4):
-            sampler = DNASSampler(seed=seed, config=config, n_startup_trials=n_startup_trials)
+            sampler = make_sampler("flat", config, seed, n_startup_trials=n_startup_trials)
             breaks = np.random.default_rng(seed).random(40) < 0.2
 
             def objective(trial: Trial, breaks: BoolArray = breaks) -> float:

@@ -59,10 +59,14 @@ def grid_objective(trial: Trial) -> float:
 OBJECTIVES = {"flat": flat_objective, "cell": cell_objective}
 
 
-def make_sampler(kind: Kind, config: DNASConfig, seed: int = 0, **kwargs: Any) -> DNASSampler:
+def make_sampler(
+    kind: Kind, config: DNASConfig, seed: int = 0, *, n_startup_trials: int = 8, **kwargs: Any
+) -> DNASSampler:
     """A sampler that asks its model from trial 8 on, one round being 10 trials."""
     space = CELLS if kind == "cell" else None
-    return DNASSampler(seed=seed, space=space, config=config, n_startup_trials=8, **kwargs)
+    return DNASSampler(
+        seed=seed, space=space, config=config, n_startup_trials=n_startup_trials, **kwargs
+    )
 
 
 def run(kind: Kind, sampler: BaseSampler, n_trials: int = 22, **kwargs: Any) -> optuna.Study:

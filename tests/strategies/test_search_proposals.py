@@ -10,6 +10,7 @@ from optuna_dnas.strategies import LatentSearch
 from optuna_dnas.strategies import SearchConfig
 from optuna_dnas.strategies import token_keys
 from optuna_dnas.strategies import WholeSpace
+from optuna_dnas.strategies._search import _to_objective_units
 
 from .toy import bowl
 from .toy import CELLS
@@ -120,6 +121,15 @@ def test_pool_without_strategies_is_random() -> None:
     # More than the decoder of any latent would find, and no cell of the first six.
     assert len(pseudo.tokens) > 200
     assert not set(token_keys(pseudo.tokens)) & set(token_keys(run.tokens[:6]))
+
+
+def test_predictions_are_on_the_scale_of_what_has_a_value() -> None:
+    """Whatever is predicted of what failed."""
+    values = np.array([[3.0], [1.0], [np.inf], [2.0], [np.inf]])
+    reference = np.array([[0.3], [0.1], [-5.0], [0.2], [0.15]])
+    means = np.array([[0.1], [0.2], [0.3], [0.25]])
+    expected = _to_objective_units(means, reference, values)
+    np.testing.assert_allclose(expected, [[1.0], [2.0], [3.0], [2.5]])
 
 
 # -- Settings
