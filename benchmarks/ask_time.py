@@ -42,16 +42,18 @@ _SPACES: dict[str, tuple[SearchSpace[Any], bool]] = {  # Whether the sampler is 
         False,
     ),
     "mixed": (
-        FlatSpace({
-            "rate": FloatDistribution(1e-5, 1.0, log=True),
-            "decay": FloatDistribution(1e-6, 0.1, log=True),
-            "momentum": FloatDistribution(0.0, 1.0),
-            "dropout": FloatDistribution(0.0, 0.6, step=0.1),
-            "depth": IntDistribution(1, 12),
-            "width": IntDistribution(8, 512, log=True),
-            "optimizer": CategoricalDistribution(("sgd", "adam", "lion")),
-            "activation": CategoricalDistribution(("relu", "gelu", "tanh", "silu")),
-        }),
+        FlatSpace(
+            {
+                "rate": FloatDistribution(1e-5, 1.0, log=True),
+                "decay": FloatDistribution(1e-6, 0.1, log=True),
+                "momentum": FloatDistribution(0.0, 1.0),
+                "dropout": FloatDistribution(0.0, 0.6, step=0.1),
+                "depth": IntDistribution(1, 12),
+                "width": IntDistribution(8, 512, log=True),
+                "optimizer": CategoricalDistribution(("sgd", "adam", "lion")),
+                "activation": CategoricalDistribution(("relu", "gelu", "tanh", "silu")),
+            }
+        ),
         False,
     ),
 }

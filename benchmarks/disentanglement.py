@@ -124,9 +124,7 @@ def _make(name: str, seed: int, output: Path) -> LatentWithProbabilities:
         return kind.make(Request(_SPACE, seed, output, show))
 
 
-def measure(
-    latent: LatentWithProbabilities, name: str, seed: int, n_cells: int
-) -> dict[str, Any]:
+def measure(latent: LatentWithProbabilities, name: str, seed: int, n_cells: int) -> dict[str, Any]:
     """All figures of a latent space, as a record."""
     rng, model = np.random.default_rng(_SEED), generative_factors(_SPACE)
     tokens = _SPACE.sample_tokens(n_cells, rng)
@@ -151,9 +149,7 @@ def measure(
         **quality._asdict(),
         **dci(codes, basic)._asdict(),
         "mig": mutual_information_gap(shared),
-        "sap": separated_attribute_predictability(
-            attribute_predictability(codes, basic, nominal)
-        ),
+        "sap": separated_attribute_predictability(attribute_predictability(codes, basic, nominal)),
         "purity": _mean_of_known([c.purity for c in best]),
         "purity_by_kind": _mean_of_known([c.purity_by_kind for c in best]),
         "latents": [_to_record(c) for c in controls],

@@ -70,9 +70,7 @@ class _Front(Progress):
     def add(self, trial: optuna.trial.FrozenTrial) -> float:
         accuracy, *costs = trial.values
         self._values.append([-accuracy, *costs])
-        return (
-            hypervolume(np.array(self._values), self._problem.reference) / self._problem.volume
-        )
+        return hypervolume(np.array(self._values), self._problem.reference) / self._problem.volume
 
 
 def hypervolume(

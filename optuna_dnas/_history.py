@@ -94,9 +94,7 @@ class History:
     def __init__(self, space: SearchSpace[Any], directions: Sequence[StudyDirection]) -> None:
         self._space = space
         self._names = frozenset(space.distributions)
-        self._signs = np.array(
-            [-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in directions]
-        )
+        self._signs = np.array([-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in directions])
         self._finished = FinishedTrials()
         self._observations: Observations | None = None
         self._taken: set[bytes] = set()

@@ -74,9 +74,7 @@ def _order(record: dict[str, Any]) -> tuple[bool, str, int]:
     return record["sampler"] != REFERENCE, record["sampler"], record["queries"]
 
 
-def _compare(
-    name: str, records: list[dict[str, Any]], regret: bool, scale: float
-) -> Comparison:
+def _compare(name: str, records: list[dict[str, Any]], regret: bool, scale: float) -> Comparison:
     best: dict[str, dict[int, FloatArray]] = defaultdict(dict)
     by_sampler: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for record in records:

@@ -23,9 +23,7 @@ def read_records(path: Path) -> list[dict[str, Any]]:
     return [_parse(line, f"{path}, line {k}") for k, line in enumerate(lines, start=1)]
 
 
-def append_records(
-    path: Path, records: Iterable[dict[str, Any]]
-) -> Iterator[dict[str, Any]]:
+def append_records(path: Path, records: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Write records as they come, each before it is passed on; the folder is made.
 
     Raises:

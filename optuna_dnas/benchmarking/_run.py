@@ -35,9 +35,7 @@ class Search(NamedTuple):
         return cls(*(record[field] for field in cls._fields))
 
 
-def run_search(
-    search: Search, problem: Problem, make_sampler: SamplerFactory
-) -> dict[str, Any]:
+def run_search(search: Search, problem: Problem, make_sampler: SamplerFactory) -> dict[str, Any]:
     """Search until so many queries are made; a repeated or invalid point is none.
 
     CPU time is that of the whole process: it should do nothing else, and have imported torch.

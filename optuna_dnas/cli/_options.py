@@ -50,9 +50,7 @@ def goal_options(metrics: Sequence[str], latency_needs: str = "") -> Callable[[F
     return lambda command: collected(command, Goal, "goal", options)
 
 
-def collected(
-    command: F, kind: type[Any], name: str, options: Sequence[Callable[..., Any]]
-) -> F:
+def collected(command: F, kind: type[Any], name: str, options: Sequence[Callable[..., Any]]) -> F:
     """What the options give, as one argument: a dataclass with a field for each of them."""
     keys = [field.name for field in fields(kind)]
 

@@ -49,9 +49,7 @@ _SHARED = (
         click.Choice(("auto", "single", "float16", "bfloat16")),
         "Number format; auto: a short one on CUDA.",
     ),
-    Setting(
-        "--checkpoint-interval", "checkpoint_interval", _COUNT, "Steps from one to the next."
-    ),
+    Setting("--checkpoint-interval", "checkpoint_interval", _COUNT, "Steps from one to the next."),
     Setting(
         "--seed", "seed", click.IntRange(0), "Decides initial weights and the order of images."
     ),

@@ -122,9 +122,7 @@ def _choose(
             )
     study = load_study(storage, study_name)
     if SHAPE_KEY not in study.user_attrs:
-        raise ValueError(
-            f"The study {study_name!r} is not one of `optuna-dnas supernet search`."
-        )
+        raise ValueError(f"The study {study_name!r} is not one of `optuna-dnas supernet search`.")
     return study, _best(study) if number is None else _numbered(study, number)
 
 

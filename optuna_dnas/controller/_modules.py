@@ -116,9 +116,7 @@ class Autoencoder(nn.Module):
         self, *, n_steps: int, n_features: int, hidden_dim: int, latent_dim: int, step_dim: int
     ) -> None:
         super().__init__()
-        self.encoder = Encoder(
-            input_dim=n_features, hidden_dim=hidden_dim, latent_dim=latent_dim
-        )
+        self.encoder = Encoder(input_dim=n_features, hidden_dim=hidden_dim, latent_dim=latent_dim)
         self.decoder = Decoder(
             output_dim=n_features,
             hidden_dim=hidden_dim,

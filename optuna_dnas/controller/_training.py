@@ -74,9 +74,7 @@ class TokenData:
         device: Where they live.
     """
 
-    def __init__(
-        self, vocabulary: Vocabulary, tokens: TokenArray, device: torch.device
-    ) -> None:
+    def __init__(self, vocabulary: Vocabulary, tokens: TokenArray, device: torch.device) -> None:
         self.tokens = torch.as_tensor(tokens, dtype=torch.int64, device=device)  # (N, T)
         self.features = torch.as_tensor(vocabulary.one_hot(tokens), device=device)  # (N, L, F)
         self.feature_index = torch.as_tensor(vocabulary.feature_index, device=device)  # (T, C)

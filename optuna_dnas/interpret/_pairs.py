@@ -96,9 +96,7 @@ def _groups(keys: FloatArray) -> list[IntArray]:
     return np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
 
 
-def _nearest(
-    tokens: TokenArray, rows: IntArray, candidates: IntArray, n_nearest: int
-) -> IntArray:
+def _nearest(tokens: TokenArray, rows: IntArray, candidates: IntArray, n_nearest: int) -> IntArray:
     """(n,) rows -> (n, n_nearest) candidates with the fewest unlike tokens."""
     nearest = []
     for chunk in np.array_split(rows, 1 + len(rows) // 256):

@@ -134,9 +134,7 @@ def _boosting(values: FloatArray, n_trees: int, seed: int) -> Any:
         from sklearn.ensemble import GradientBoostingClassifier
         from sklearn.ensemble import GradientBoostingRegressor
     except ImportError:
-        raise ImportError(
-            "DCI needs scikit-learn: install `optuna-dnas[interpret]`."
-        ) from None
+        raise ImportError("DCI needs scikit-learn: install `optuna-dnas[interpret]`.") from None
     is_class = len(np.unique(values)) <= N_BINS
     boosting = GradientBoostingClassifier if is_class else GradientBoostingRegressor
     return boosting(n_estimators=n_trees, random_state=seed)

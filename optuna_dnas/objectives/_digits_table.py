@@ -74,9 +74,7 @@ class DigitsTable(CellTable):
         """The number of runs of every cell."""
         return len(self._settings.seeds)
 
-    def query(
-        self, spec: ModelSpec, *, repeat: int | None = None, stop: str = "final"
-    ) -> Metrics:
+    def query(self, spec: ModelSpec, *, repeat: int | None = None, stop: str = "final") -> Metrics:
         """What training a cell gives.
 
         Args:

@@ -42,19 +42,19 @@ class ActivityTree:
         if len(patterns) == 1:
             return cls(majority)
         codes = [np.unique(tokens[:, t], return_inverse=True) for t in range(tokens.shape[1])]
-        ratios = np.array([
-            _gain_ratio(codes[t][1], ids.ravel()) if is_discrete[t] else 0.0
-            for t in range(tokens.shape[1])
-        ])
+        ratios = np.array(
+            [
+                _gain_ratio(codes[t][1], ids.ravel()) if is_discrete[t] else 0.0
+                for t in range(tokens.shape[1])
+            ]
+        )
         # A token that is inactive in some trials is itself decided by another one: it comes later.
         n_inactive = np.isnan(tokens).sum(axis=0)
         column = int(np.lexsort((-ratios, n_inactive, ratios <= 1e-9))[0])
         if ratios[column] <= 1e-9:
             return cls(majority)
         values, branch_of = codes[column]
-        branches = tuple(
-            cls.fit(tokens[branch_of == b], is_discrete) for b in range(len(values))
-        )
+        branches = tuple(cls.fit(tokens[branch_of == b], is_discrete) for b in range(len(values)))
         return cls(majority, column, values, branches)
 
     def predict(self, tokens: FloatArray) -> BoolArray:

@@ -188,9 +188,7 @@ def _offsets(row: Sequence[_Node]) -> FloatArray:
     return np.concatenate([[0.0], np.cumsum(steps)])
 
 
-def _spread(
-    row: Sequence[_Node], wishes: Sequence[float], weights: Sequence[float]
-) -> FloatArray:
+def _spread(row: Sequence[_Node], wishes: Sequence[float], weights: Sequence[float]) -> FloatArray:
     """The places nearest to the wishes that keep order and distance: isotonic regression."""
     offsets = _offsets(row)
     blocks: list[tuple[float, float, int]] = []  # mean, weight, size

@@ -155,9 +155,7 @@ class MobileNetShape:
         """
         names = {field.name for field in fields(cls)}
         if values.keys() != names:
-            raise ValueError(
-                f"A shape has the values {sorted(names)}, but got {sorted(values)}."
-            )
+            raise ValueError(f"A shape has the values {sorted(names)}, but got {sorted(values)}.")
         try:
             lists = {name: tuple(values[name]) for name in ("kernels", "expansions")}
             stages = tuple(Stage(**stage) for stage in values["stages"])

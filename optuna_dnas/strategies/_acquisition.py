@@ -23,9 +23,7 @@ class Predictions(NamedTuple):
     def take(self, rows: np.ndarray) -> "Predictions":
         """Some of them."""
         costs = None if self.costs is None else self.costs[rows]
-        return Predictions(
-            self.means[rows], self.deviations[rows], costs, self.violations[rows]
-        )
+        return Predictions(self.means[rows], self.deviations[rows], costs, self.violations[rows])
 
 
 class Evaluated(NamedTuple):

@@ -23,7 +23,6 @@ class SamplingStrategy(abc.ABC):
     source: ClassVar[str]
     """What a trial keeps as its provenance."""
 
-
     share: float
 
     def __post_init__(self) -> None:

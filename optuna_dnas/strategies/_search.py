@@ -257,9 +257,7 @@ class LatentSearch:
 
     def _labelled(self, observations: Observations) -> Labelled:
         costs = self._space.token_costs(observations.tokens)
-        return Labelled(
-            observations.tokens, observations.values, costs, observations.requirements
-        )
+        return Labelled(observations.tokens, observations.values, costs, observations.requirements)
 
 
 def _sample_codes(

@@ -69,9 +69,7 @@ def test_cut_line_is_written_over(path: Path, n_left: int) -> None:
         (json.dumps(record(0)).encode() + b"\n\n", "line 2"),
     ],
 )
-def test_file_of_something_else_is_left_alone(
-    tmp_path: Path, content: bytes, place: str
-) -> None:
+def test_file_of_something_else_is_left_alone(tmp_path: Path, content: bytes, place: str) -> None:
     path = tmp_path / "notes"
     path.write_bytes(content)
     for action in (read_records, append):

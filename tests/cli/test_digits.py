@@ -172,9 +172,7 @@ def test_errors_are_messages(folder: Path, arguments: list[str], message: str) -
         (["--train", "--study-name", "digits"], "about digits, not about digits-trained."),
     ],
 )
-def test_another_search_needs_another_study(
-    folder: Path, other: list[str], message: str
-) -> None:
+def test_another_search_needs_another_study(folder: Path, other: list[str], message: str) -> None:
     assert run("search", "--trials", 1).exit_code == 0
     assert message in assert_is_message(run("search", "--trials", 1, *other))
     assert n_trials() == {"digits": 1}

@@ -102,9 +102,7 @@ def test_training_that_has_ended_is_shown_again(folder: Path) -> None:
         ([*OF_STUDY, "--epochs", 0], "--epochs"),
     ],
 )
-def test_errors_are_messages(
-    study: optuna.Study, options: list[object], message: str
-) -> None:
+def test_errors_are_messages(study: optuna.Study, options: list[object], message: str) -> None:
     assert re.search(message, assert_is_message(retrain("best", *options)).replace("\n", " "))
     assert not Path("best").exists()
 

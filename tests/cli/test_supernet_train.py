@@ -107,7 +107,7 @@ def test_idx_files(folder: Path) -> None:
         (["--dataset", "imagefolder", "--data", "nowhere"], ""),
         (["--data", "here"], "takes none, but got here"),
         (["--dataset", "mnist"], "'digits', 'idx'"),
-        (["--stages", "16"], '"16x3/1 24x3/2", but got \'16\''),
+        (["--stages", "16"], "\"16x3/1 24x3/2\", but got '16'"),
         (["--stages", ""], "but got ''"),
         (["--kernels", "3;5"], "--kernels must be integers, such as 3,5, but got '3;5'"),
         (["--kernels", "4"], "`kernels` must be odd"),

@@ -47,9 +47,7 @@ def test_20_trials_with_a_pruner(folder: Path) -> None:
     assert len(study.trials) == 21
 
 
-def test_missing_scikit_learn_is_a_message(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_scikit_learn_is_a_message(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     message = assert_is_message(run("search", "--train"))
     assert "pip install" in message

@@ -31,9 +31,7 @@ def latent(request: pytest.FixtureRequest) -> DisentangledLatent:
     config = ControllerConfig(
         latent_dim=12, hidden_dim=32, n_steps=300, learning_rate=1e-2, objective=KLObjective()
     )
-    return DisentangledLatent.pretrained(
-        VOCABULARY, TOKENS, config, seed=0, device=request.param
-    )
+    return DisentangledLatent.pretrained(VOCABULARY, TOKENS, config, seed=0, device=request.param)
 
 
 def test_codes_of_pre_training_are_standardised(latent: DisentangledLatent) -> None:

@@ -164,5 +164,3 @@ def test_settings_without_a_guide_keep_their_fingerprint() -> None:
 def test_settings_are_checked(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(CONFIG, **changes)
-
-

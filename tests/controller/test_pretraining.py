@@ -258,9 +258,7 @@ def test_what_autocast_has_converted_for_other_threads_is_kept(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("max_vertices", "least"), [(3, 1.0), (4, 1.0), (6, 0.99), (7, 0.9)]
-)
+@pytest.mark.parametrize(("max_vertices", "least"), [(3, 1.0), (4, 1.0), (6, 0.99), (7, 0.9)])
 def test_quick_weights_reconstruct_within_30_cpu_seconds(max_vertices: int, least: float) -> None:
     space = NASBench101Space(max_vertices=max_vertices)
     config = ControllerConfig.quick(space.size, space.vocabulary.n_steps)

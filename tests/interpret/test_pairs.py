@@ -14,9 +14,7 @@ ROWS = np.arange(len(TOKENS))
 
 
 def all_partners(factor: int, n_partners: int = 6):
-    return match_partners(
-        TOKENS, VALUES, factor, n_matched=len(TOKENS), n_partners=n_partners
-    )
+    return match_partners(TOKENS, VALUES, factor, n_matched=len(TOKENS), n_partners=n_partners)
 
 
 def test_partners_differ_in_one_factor_and_nothing_else() -> None:

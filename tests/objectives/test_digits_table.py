@@ -93,9 +93,7 @@ def test_accuracies_are_shares_of_the_images(name: str) -> None:
 
 
 def test_training_takes_time_and_helps() -> None:
-    halfway, final = (
-        {name: TABLE.mean(name, stop=stop) for name in NAMES} for stop in STOPS
-    )
+    halfway, final = ({name: TABLE.mean(name, stop=stop) for name in NAMES} for stop in STOPS)
     assert (halfway["training_time"] > 0).all()
     assert (halfway["training_time"] < final["training_time"]).all()
     for name in ACCURACIES:

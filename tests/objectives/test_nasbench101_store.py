@@ -183,9 +183,7 @@ def test_one_hash_is_one_cell(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["meta.json", "cells.npy", "metrics_108.npy"])
 @pytest.mark.parametrize("content", [None, b"", b"foreign", b"PK\x03\x04" * 30])
-def test_missing_or_foreign_part_is_refused(
-    store: Path, name: str, content: bytes | None
-) -> None:
+def test_missing_or_foreign_part_is_refused(store: Path, name: str, content: bytes | None) -> None:
     if content is None:
         (store / name).unlink()
     else:

@@ -25,9 +25,7 @@ from .toy import CELLS
 
 bounds = st.fixed_dictionaries(
     {}, optional={key: st.integers(1, 50) for key in LIMIT_KEYS}
-).filter(
-    lambda b: all(b.get(f"min_{n}", 0) < b.get(f"max_{n}", math.inf) for n in COST_NAMES)
-)
+).filter(lambda b: all(b.get(f"min_{n}", 0) < b.get(f"max_{n}", math.inf) for n in COST_NAMES))
 costs = st.builds(Cost, st.integers(1, 60), st.integers(1, 60))
 FAST = settings(derandomize=True, deadline=None, max_examples=200)
 

@@ -31,9 +31,7 @@ def run(sampler: BaseSampler, objective: Planted, n_trials: int) -> optuna.Study
         CostLimits.by_name(min_flops=1_500_000, max_params=110_000),
     ],
 )
-def test_nothing_is_proposed_that_breaks_a_limit(
-    config: DNASConfig, limits: CostLimits
-) -> None:
+def test_nothing_is_proposed_that_breaks_a_limit(config: DNASConfig, limits: CostLimits) -> None:
     space = MobileNetSpace(SMALL.shape, limits=limits)
     sampler = DNASSampler(space=space, seed=0, config=config, n_startup_trials=8)
     study = run(sampler, Planted(space, 0), 24)

@@ -168,9 +168,7 @@ def test_categories_are_not_moved() -> None:
 def test_neighbours_surround_the_best_only() -> None:
     elite = np.array([[0.2, 0.2], [0.8, 0.8], [0.5, 0.1]])
     strategy = Neighbourhood(share=1.0, top_k=2)
-    codes = strategy.propose(
-        make_state(Flat(), elite=elite), 3_000, np.random.default_rng(0)
-    )
+    codes = strategy.propose(make_state(Flat(), elite=elite), 3_000, np.random.default_rng(0))
     distance = np.linalg.norm(codes[:, None] - elite, axis=2).min(axis=1)
     nearest = np.linalg.norm(codes[:, None] - elite, axis=2).argmin(axis=1)
     near = nearest[distance < 0.01]

@@ -183,12 +183,8 @@ def test_above_the_limit_the_nearest_are_taken() -> None:
     def headroom(codes: FloatArray) -> FloatArray:
         return 0.1 - codes[:, :2].sum(axis=1)
 
-    codes = CostEdge(share=1.0).propose(
-        make_state(elite, headroom), 100, np.random.default_rng(0)
-    )
-    everywhere = PromisingRegions(elite, LATENT.half_width).sample(
-        4_000, np.random.default_rng(1)
-    )
+    codes = CostEdge(share=1.0).propose(make_state(elite, headroom), 100, np.random.default_rng(0))
+    everywhere = PromisingRegions(elite, LATENT.half_width).sample(4_000, np.random.default_rng(1))
     assert headroom(codes).min() > np.median(headroom(everywhere))
 
 

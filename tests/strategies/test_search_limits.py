@@ -111,9 +111,9 @@ def test_bands_are_never_left(config: SearchConfig) -> None:
     low, high = np.quantile(costs[:, 0], [0.5, 0.55])
     limits = CostLimits.by_name(min_flops=low, max_flops=high)
     run = Run(CELLS, heavy, config, cost_limits=limits).steps(30)
-    measured = np.array([
-        CELLS.cost(spec).flops for spec in CELLS.tokens_to_architectures(run.tokens)
-    ])
+    measured = np.array(
+        [CELLS.cost(spec).flops for spec in CELLS.tokens_to_architectures(run.tokens)]
+    )
     assert ((low <= measured) & (measured <= high)).all()
     assert len(set(keys_of(run.proposals, CELLS))) == 30
 

@@ -32,9 +32,7 @@ from .toy import Spy
 def test_one_seed_gives_one_search(
     space: SearchSpace[Any], objective: Objective, config: SearchConfig
 ) -> None:
-    one, other, third = (
-        Run(space, objective, config, seed=seed).steps(18) for seed in (3, 3, 4)
-    )
+    one, other, third = (Run(space, objective, config, seed=seed).steps(18) for seed in (3, 3, 4))
     assert all(map(same, one.proposals, other.proposals))
     assert not any(map(same, one.proposals, third.proposals))
 
@@ -178,8 +176,6 @@ def test_infeasible_architectures_are_not_among_the_best() -> None:
     violations = np.ones(41)
     violations[:5] = 0.0
     spy = Spy(make_controller(FLAT, config))
-    query = run.query(
-        observations=Observations(run.tokens, bowl(run.tokens), violations)
-    )
+    query = run.query(observations=Observations(run.tokens, bowl(run.tokens), violations))
     assert LatentSearch(FLAT, lambda: spy, config).propose(query) is not None
     np.testing.assert_array_equal(spy.observed[0].tokens[:5], run.tokens[:5])

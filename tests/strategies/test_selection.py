@@ -80,9 +80,7 @@ def test_fixed_tokens_are_honoured_where_they_are(seed: int, columns: set[int]) 
     for t, token in fixed.items():
         assert (selected.proposed[:, t] == token).all()
     others = [t for t in range(8) if t not in fixed]
-    np.testing.assert_array_equal(
-        selected.proposed[:, others], raw[np.ix_(selected.rows, others)]
-    )
+    np.testing.assert_array_equal(selected.proposed[:, others], raw[np.ix_(selected.rows, others)])
     assert hashes(selected.proposed) == hashes(selected.canonical)
 
 

@@ -38,9 +38,7 @@ def test_a_given_trial_is_drawn() -> None:
     for rank, trial in enumerate(order, 1):
         info = _get_architecture_info(study, trial, "validation_accuracy", None)
         assert f"trial {trial.number}: rank {rank} of 5 in validation accuracy" in info.subtitle
-        assert info.picture == CELLS.picture(
-            ModelSpec.parse(trial.user_attrs["architecture"])
-        )
+        assert info.picture == CELLS.picture(ModelSpec.parse(trial.user_attrs["architecture"]))
 
 
 def test_a_trial_beyond_its_limits_says_so() -> None:

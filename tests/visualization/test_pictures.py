@@ -80,9 +80,7 @@ def test_edges_of_one_cell_hardly_cross() -> None:
         for a, b in itertools.combinations(curves, 2):
             heights = np.linspace(max(a[0, 1], b[0, 1]), min(a[-1, 1], b[-1, 1]), 200)
             if heights[0] < heights[-1]:
-                side = np.interp(heights, a[:, 1], a[:, 0]) - np.interp(
-                    heights, b[:, 1], b[:, 0]
-                )
+                side = np.interp(heights, a[:, 1], a[:, 0]) - np.interp(heights, b[:, 1], b[:, 0])
                 n_crossings += bool(side.min() < -0.5 and side.max() > 0.5)
     assert n_crossings <= 5
 

@@ -101,10 +101,12 @@ class GaussianProcess(Predictor):
         return _stack_columns(means), _stack_columns(deviations)
 
     def mean(self, features: FloatArray) -> FloatArray:
-        return _stack_columns([
-            covariance @ posterior.single_alpha
-            for covariance, _, posterior in self._asked(features)
-        ])
+        return _stack_columns(
+            [
+                covariance @ posterior.single_alpha
+                for covariance, _, posterior in self._asked(features)
+            ]
+        )
 
     def gradient(self, features: FloatArray) -> FloatArray:
         inputs = self._embedding(features)
@@ -115,8 +117,8 @@ class GaussianProcess(Predictor):
             # dk/dx_j = dk/dr2 * 2 w_j (x_j - y_j), y observed
             pull = (1.0 - kernel.share) * matern52_slope(squared) * posterior.alpha  # (Q, N)
             weights = kernel.weights[self._embedding.group]  # (X,)
-            by_input = 2 * weights * (
-                inputs * pull.sum(axis=1, keepdims=True) - pull @ self._inputs
+            by_input = (
+                2 * weights * (inputs * pull.sum(axis=1, keepdims=True) - pull @ self._inputs)
             )
             scale = kernel.share * kernel.relevance[self._embedding.effect_group]
             by_effect = scale * (posterior.alpha @ self._effects)  # (E,)
@@ -126,9 +128,7 @@ class GaussianProcess(Predictor):
             )
         return np.stack(gradients, axis=1)
 
-    def _asked(
-        self, features: FloatArray
-    ) -> "list[tuple[SingleArray, SingleArray, _Posterior]]":
+    def _asked(self, features: FloatArray) -> "list[tuple[SingleArray, SingleArray, _Posterior]]":
         """(Q, F) -> for each value covariances (Q, N), prior variances (Q,), and the posterior."""
         inputs, effects = self._embedding(features), self._embedding.effects(features)
         asked = []

@@ -134,9 +134,7 @@ def test_the_unit_of_a_number_does_not_matter() -> None:
         layout=layout_of(D, 100.0),
         rng=np.random.default_rng(0),
     )
-    np.testing.assert_allclose(
-        scaled.predict(100 * test)[0], model.predict(test)[0], atol=1e-3
-    )
+    np.testing.assert_allclose(scaled.predict(100 * test)[0], model.predict(test)[0], atol=1e-3)
 
 
 def test_categories_have_no_order_and_no_gradient() -> None:
@@ -198,9 +196,7 @@ def test_no_codes_are_no_predictions() -> None:
         (np.full((3, D), np.nan), np.zeros((3, 1)), "must not be NaN"),
     ],
 )
-def test_impossible_data_are_refused(
-    codes: FloatArray, values: FloatArray, message: str
-) -> None:
+def test_impossible_data_are_refused(codes: FloatArray, values: FloatArray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         fit(codes, values)
 

@@ -120,9 +120,7 @@ def test_batches_of_a_calibration_are_equally_large(
     trained: TrainedSupernet, batch_size: int, n_images: int, sizes: list[int]
 ) -> None:
     """They count equally. Of 32 training images, as many as fill batches are taken."""
-    model = MobileSupernet(
-        trained, DATA, batch_size=batch_size, n_calibration_images=n_images
-    )
+    model = MobileSupernet(trained, DATA, batch_size=batch_size, n_calibration_images=n_images)
     assert [len(batch.labels) for batch in model._images("train", CPU)] == sizes
 
 

@@ -35,9 +35,7 @@ HEADER = Settings(
 ).header()
 SPACE = NASBench101Space(
     max_vertices=5,
-    network=NetworkShape(
-        stem_channels=4, n_stacks=1, n_modules=1, image_size=8, image_channels=1
-    ),
+    network=NetworkShape(stem_channels=4, n_stacks=1, n_modules=1, image_size=8, image_channels=1),
 )
 
 

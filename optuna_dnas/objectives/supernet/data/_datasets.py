@@ -135,9 +135,7 @@ class DatasetImages(ImageData):
         self, part: str, *, batch_size: int, device: torch.device, n_images: int | None = None
     ) -> Iterator[Batch]:
         """Images as they are, always in the same order."""
-        order = index_batches(
-            part, self.n_images(part), batch_size=batch_size, n_images=n_images
-        )
+        order = index_batches(part, self.n_images(part), batch_size=batch_size, n_images=n_images)
         keys = [self._keys(part, indices) for indices in order]
         return self._load(part, self._transform, keys, device)
 

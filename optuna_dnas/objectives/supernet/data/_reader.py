@@ -127,9 +127,7 @@ def load(
         if isinstance(batch, Unreadable):
             raise ValueError(batch.message)
         images, labels = batch
-        yield Batch(
-            images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
-        )
+        yield Batch(images.to(device, non_blocking=True), labels.to(device, non_blocking=True))
 
 
 def read_labels(part: str, dataset: Dataset[Any]) -> IntArray:

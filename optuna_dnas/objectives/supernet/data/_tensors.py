@@ -37,9 +37,7 @@ class TensorImages(ImageData):
     ) -> None:
         _, channels, height, width = data.train_images.shape
         if height != width:
-            raise ValueError(
-                f"{name}: images must be square, but got {height} x {width} pixels."
-            )
+            raise ValueError(f"{name}: images must be square, but got {height} x {width} pixels.")
         super().__init__(
             n_classes=data.n_classes,
             image_channels=channels,
@@ -65,18 +63,14 @@ class TensorImages(ImageData):
             rows = torch.from_numpy(np.array(indices, dtype=np.int64)).to(device)
             images = part.images[rows]
             if self._augmentation is not None:
-                images = self._augmentation.apply(
-                    images, seed=seed, epoch=epoch, indices=indices
-                )
+                images = self._augmentation.apply(images, seed=seed, epoch=epoch, indices=indices)
             yield Batch(images, part.labels[rows])
 
     def batches(
         self, part: str, *, batch_size: int, device: torch.device, n_images: int | None = None
     ) -> Iterator[Batch]:
         """Images as they are, always in the same order."""
-        order = index_batches(
-            part, self.n_images(part), batch_size=batch_size, n_images=n_images
-        )
+        order = index_batches(part, self.n_images(part), batch_size=batch_size, n_images=n_images)
         images, labels = self._on_device(part, device)
         for indices in order:
             rows = torch.from_numpy(indices).to(device)

@@ -56,9 +56,7 @@ def test_without_flip_no_image_is_mirrored() -> None:
 
 
 def test_seeds_of_images_all_differ() -> None:
-    words = [
-        image_seeds(seed, epoch, np.arange(1000)) for seed in range(5) for epoch in range(20)
-    ]
+    words = [image_seeds(seed, epoch, np.arange(1000)) for seed in range(5) for epoch in range(20)]
     assert len(np.unique(np.concatenate(words))) == 100_000
 
 

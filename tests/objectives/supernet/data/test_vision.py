@@ -165,9 +165,7 @@ def empty_validation(photos: Path) -> None:
         (gain_class, "{0}/train has 3 classes and {0}/val 3; the latter lacks 'red'"),
     ],
 )
-def test_bad_folder_is_named(
-    photos: Path, damage: Callable[[Path], None], message: str
-) -> None:
+def test_bad_folder_is_named(photos: Path, damage: Callable[[Path], None], message: str) -> None:
     damage(photos)
     with pytest.raises((FileNotFoundError, ValueError), match=message.format(photos)):
         open_photos(photos)
