@@ -8,7 +8,6 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 import contextlib
-import itertools
 import math
 from typing import Any
 from typing import NamedTuple
@@ -21,12 +20,17 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState
 
 from optuna_dnas._optuna_compat import published_params
+from optuna_dnas._optuna_compat import was_interrupted
+from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import TokenArray
+from optuna_dnas.search_space import CostLimits
 from optuna_dnas.search_space import LIMIT_KEYS
 from optuna_dnas.search_space import read_limits
 from optuna_dnas.search_space import SearchSpace
+from optuna_dnas.strategies import Attempts
 from optuna_dnas.strategies import Observations
+from optuna_dnas.strategies import Reports
 from optuna_dnas.strategies import token_keys
 
 
@@ -96,41 +100,65 @@ class History:
         self._names = frozenset(space.distributions)
         self._signs = np.array([-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in directions])
         self._finished = FinishedTrials()
-        self._observations: Observations | None = None
-        self._taken: set[bytes] = set()
+        self._attempts = Attempts()
         self._columns: dict[str, int] = {}  # of constraints, by key
-        self._exact_keys = frozenset(LIMIT_KEYS if space.knows_costs else ())
-        self.cost_limits = space.limits
+        self._limits = ToldLimits(space)
+        self._reports = _ReportColumns(self._signs[0])
+        no_tokens = space.params_to_tokens([])
+        self._all = Observations(no_tokens, np.empty((0, len(self._signs))), np.empty(0))
+        self.observations = self._all
+        """Trials with values, in the order in which they were finished."""
+        self.incomplete: list[FrozenTrial] = []
+        """Complete trials without some of the space's parameters: they are not of the space."""
 
     @property
-    def observations(self) -> Observations:
-        """Trials with values, in the order in which they were finished."""
-        if self._observations is None:
-            no_tokens = self._space.params_to_tokens([])
-            return Observations(no_tokens, np.empty((0, len(self._signs))), np.empty(0))
-        return self._observations
+    def cost_limits(self) -> CostLimits:
+        """Those that the space was declared with, or that all trials tell."""
+        return self._limits.limits
 
     def update(self, trials: Sequence[FrozenTrial]) -> None:
         """Read the trials that have finished since the last call."""
-        outcomes = map(self._outcome, self._finished.new(trials))
+        finished = [t for t in self._finished.new(trials) if not was_interrupted(t)]
+        outcomes = list(map(self._outcome, finished))
         new = [outcome for outcome in outcomes if self._covers(outcome.params)]
+        self.incomplete += [o.trial for o in outcomes if self._is_incomplete(o)]
         if not new:
             return
         tokens, valid = self._canonical([outcome.params for outcome in new])
-        self._taken.update(token_keys(tokens[valid]))
-        self._read_limits([new[k] for k in np.flatnonzero(valid)])
-        rows = [k for k in np.flatnonzero(valid) if new[k].values is not None]
-        if not rows:
+        rows = np.flatnonzero(valid)
+        if not len(rows):
             return
-        values = np.array([new[k].values for k in rows])
-        observed = [new[k].trial for k in rows]
-        violations = np.array([_violation(trial) for trial in observed])
-        constraints = self._constraints(observed)
-        block = Observations(tokens[rows], values, violations, constraints)
-        self._observations = _append(self._observations, block)
+        observed = [new[k] for k in rows]
+        is_error = np.array([o.trial.state == TrialState.FAIL for o in observed])
+        self._attempts.add(token_keys(tokens[rows]), is_error)
+        for outcome in observed:
+            self._limits.read(outcome.params, outcome.trial.constraints)
+        block = Observations(
+            tokens[rows],
+            np.array([o.values for o in observed]),
+            np.array([_violation(o.trial) for o in observed]),
+            self._constraints([o.trial for o in observed]),
+            is_error,
+        )
+        self._all = _append(self._all, block)
+        reports = self._reports.add([o.trial for o in observed])
+        self._all = self._all._replace(reports=reports)
+        self.observations = self._without_known_limits(self._all)
 
     def taken(self, trials: Sequence[FrozenTrial], *, but: int) -> set[bytes]:
         """Keys of all evaluated and running architectures; trial number ``but`` is left out."""
+        evaluated, running = self._attempts.evaluated, self._running(trials, but)
+        return evaluated.union(running) if running else evaluated
+
+    def open(self, trials: Sequence[FrozenTrial], *, but: int) -> dict[bytes, int]:
+        """Keys of architectures that failed, but may be tried again, and how often they failed."""
+        failed = self._attempts.open
+        if not failed:
+            return {}
+        running = self._running(trials, but)
+        return {key: n for key, n in failed.items() if key not in running}
+
+    def _running(self, trials: Sequence[FrozenTrial], but: int) -> set[bytes]:
         running = [
             published_params(t)
             for t in self._finished.unsettled(trials)
@@ -138,9 +166,9 @@ class History:
         ]
         running = [params for params in running if self._covers(params)]
         if not running:
-            return self._taken
+            return set()
         tokens, valid = self._canonical(running)
-        return self._taken.union(token_keys(tokens[valid]))
+        return set(token_keys(tokens[valid]))
 
     def n_pending(self, trials: Sequence[FrozenTrial], number: int) -> int:
         """How many trials before this one will have an architecture that is not known yet."""
@@ -162,25 +190,24 @@ class History:
             return not self._names.isdisjoint(params)
         return self._names <= params.keys()
 
-    def _outcome(self, trial: FrozenTrial) -> "_Outcome":
-        values = self._minimised(trial)
-        if trial.params and (values is None or np.isposinf(values).all()):
-            # What a failed trial did not come to suggest would look inactive otherwise, and what
-            # fails unlike all that does not.
-            return _Outcome(trial, published_params(trial), values)
-        return _Outcome(trial, trial.params, values)
+    def _is_incomplete(self, outcome: "_Outcome") -> bool:
+        is_of_another_space = self._names.isdisjoint(outcome.params)
+        is_complete = outcome.trial.state == TrialState.COMPLETE
+        return is_complete and not is_of_another_space and not self._covers(outcome.params)
 
-    def _minimised(self, trial: FrozenTrial) -> FloatArray | None:
-        """(M,) values, of which infinity is the worst; `None` if the space knew the reason."""
+    def _outcome(self, trial: FrozenTrial) -> "_Outcome":
         values = _values(trial)
-        if values is not None:
-            minimised: FloatArray = np.array(values, dtype=float) * self._signs
-            return minimised
-        if any(trial.constraints[key] > 0 for key in self._exact_keys & trial.constraints.keys()):
-            return None
         # Pruned before it reported anything, or failed: it was invalid, say, or diverged, or
         # needed too much memory. Nothing is worse, for Optuna's samplers, too.
-        return np.full(len(self._signs), np.inf)
+        minimised = np.full(len(self._signs), np.inf)
+        if values is not None:
+            minimised = np.array(values, dtype=float) * self._signs
+        params: Mapping[str, Any] = trial.params
+        if trial.params and np.isposinf(minimised).all():
+            # What a failed trial did not come to suggest would look inactive otherwise, and what
+            # fails unlike all that does not.
+            params = published_params(trial)
+        return _Outcome(trial, params, minimised)
 
     def _canonical(self, params: Sequence[Mapping[str, Any]]) -> tuple[TokenArray, np.ndarray]:
         tokens = self._space.params_to_tokens(params)
@@ -189,37 +216,32 @@ class History:
         return self._space.canonicalize(tokens)
 
     def _constraints(self, trials: Sequence[FrozenTrial]) -> FloatArray | None:
-        """(N, C) constraints that the space does not know the values of; NaN where a trial does.
+        """(N, C) all constraints; NaN where a trial has none of a key.
 
         A key that appears later has a later column.
         """
-        by_trial = [
-            {key: trial.constraints[key] for key in sorted(self._unknown_keys(trial))}
-            for trial in trials
-        ]
-        for key in itertools.chain.from_iterable(by_trial):
-            self._columns.setdefault(key, len(self._columns))
+        by_trial = [trial.constraints for trial in trials]
+        for constraints in by_trial:
+            for key in sorted(constraints):
+                self._columns.setdefault(key, len(self._columns))
         if not self._columns:
             return None
-        constraints = np.full((len(trials), len(self._columns)), np.nan)
-        for row, by_key in zip(constraints, by_trial, strict=True):
+        values = np.full((len(trials), len(self._columns)), np.nan)
+        for row, by_key in zip(values, by_trial, strict=True):
             row[[self._columns[key] for key in by_key]] = list(by_key.values())
-        return constraints
+        return values
 
-    def _unknown_keys(self, trial: FrozenTrial) -> set[str]:
-        return trial.constraints.keys() - self._exact_keys
-
-    def _read_limits(self, outcomes: "Sequence[_Outcome]") -> None:
-        """Limits that a constraint tells, unless the space was declared with others."""
-        for trial, params, _ in outcomes:
-            if self._exact_keys.isdisjoint(trial.constraints):
-                continue
-            # The cost of the cell as it was written; its canonical form may cost a little else.
-            cost = self._space.cost(self._space.params_to_architecture(params))
-            assert cost is not None
-            bounds = read_limits(cost, trial.constraints) | self._space.limits.by_key
-            with contextlib.suppress(ValueError):  # Nothing is both above and below.
-                self.cost_limits = self.cost_limits.replaced(bounds)
+    def _without_known_limits(self, observations: Observations) -> Observations:
+        """Limits of a cost that the space knows need no prediction, nor does what breaks them."""
+        known = [self._columns[key] for key in self._limits.exact_keys & self._columns.keys()]
+        constraints = observations.constraints
+        if constraints is None or not known:
+            return observations
+        breaks = np.any(constraints[:, known] > 0, axis=1)
+        has_value = np.any(~np.isposinf(observations.values), axis=1)
+        others = np.delete(constraints, known, axis=1)
+        left = observations._replace(constraints=others if others.shape[1] else None)
+        return left.take(np.flatnonzero(has_value | ~breaks))
 
 
 class _Outcome(NamedTuple):
@@ -227,12 +249,117 @@ class _Outcome(NamedTuple):
 
     trial: FrozenTrial
     params: Mapping[str, Any]
-    values: FloatArray | None  # see `History._minimised`
+    values: FloatArray  # (M,) minimised; infinity where there is none
 
 
-def _append(old: Observations | None, new: Observations) -> Observations:
-    if old is None:
-        return new
+class ToldLimits:
+    """Limits of costs that a space knows: those it was declared with, and those that trials tell.
+
+    A constraint called ``max_flops`` may count another network than the space does. It tells a
+    limit only where all trials tell the same one, of architectures that do not cost the same.
+    """
+
+    def __init__(self, space: SearchSpace[Any]) -> None:
+        self._space = space
+        self._told = {key: _ToldLimit() for key in (LIMIT_KEYS if space.knows_costs else ())}
+
+    @property
+    def exact_keys(self) -> frozenset[str]:
+        """Constraints that the cost of an architecture tells without an evaluation."""
+        declared = self._space.limits.by_key
+        return frozenset(
+            key
+            for key, told in self._told.items()
+            if told.is_consistent and (key in declared or told.is_shown)
+        )
+
+    @property
+    def limits(self) -> CostLimits:
+        """What a search may propose."""
+        told = {key: limit.bound for key, limit in self._told.items() if limit.is_shown}
+        with contextlib.suppress(ValueError):  # Nothing is both above and below.
+            return self._space.limits.replaced(told | self._space.limits.by_key)
+        return self._space.limits
+
+    def read(self, params: Mapping[str, Any], constraints: Mapping[str, float]) -> None:
+        """Take in a finished trial."""
+        if self._told.keys().isdisjoint(constraints):
+            return
+        # The cost of the cell as it was written; its canonical form may cost a little else.
+        cost = self._space.cost(self._space.params_to_architecture(params))
+        assert cost is not None
+        bounds = read_limits(cost, constraints)
+        for key in self._told.keys() & constraints.keys():
+            self._told[key].add(bounds.get(key, math.nan), cost.of_limit(key))
+
+
+class _ToldLimit:
+    """One limit, as trial after trial tells it."""
+
+    _MAX_CHANGES = 2  # Somebody may have changed their mind; who counts otherwise always does.
+    _ROUNDING = 1e-9
+
+    def __init__(self) -> None:
+        self.bound = math.nan
+        self._costs: set[int] = set()  # two different ones, at most
+        self._n_changes = -1
+
+    def add(self, bound: float, cost: int) -> None:
+        if not math.isclose(bound, self.bound, rel_tol=self._ROUNDING):
+            self.bound, self._costs = bound, set()
+            self._n_changes += 1
+        if len(self._costs) < 2:
+            self._costs.add(cost)
+
+    @property
+    def is_consistent(self) -> bool:
+        return self._n_changes <= self._MAX_CHANGES
+
+    @property
+    def is_shown(self) -> bool:
+        return self.is_consistent and len(self._costs) == 2
+
+
+class _ReportColumns:
+    """What trials reported, at those steps at which one of them was pruned.
+
+    Args:
+        sign: Times a report: minimised.
+    """
+
+    def __init__(self, sign: float) -> None:
+        self._sign = sign
+        self._steps: list[int] = []  # ascending
+        self._curves: list[Mapping[int, float]] = []
+        self._reports = Reports(np.empty((0, 0)), np.empty(0), np.empty(0, dtype=bool))
+
+    def add(self, trials: Sequence[FrozenTrial]) -> Reports | None:
+        """Take in trials; of all, `None` as long as none was pruned after a report."""
+        curves = [trial.intermediate_values for trial in trials]
+        last = np.array([curve[max(curve)] if curve else math.nan for curve in curves])
+        was_pruned = np.array([trial.state == TrialState.PRUNED for trial in trials])
+        is_pruned = was_pruned & np.isfinite(last)
+        at_steps = self._reports.at_steps
+        for step in sorted({max(curves[k]) for k in np.flatnonzero(is_pruned)}):
+            if step not in self._steps:
+                column = bisect_left(self._steps, step)
+                self._steps.insert(column, step)
+                at_steps = np.insert(at_steps, column, self._at(step, self._curves), axis=1)
+        rows = np.array([self._at(step, curves) for step in self._steps]).reshape(-1, len(trials))
+        self._reports = Reports(
+            np.concatenate([at_steps, rows.T]),
+            np.append(self._reports.last, self._sign * last),
+            np.append(self._reports.is_pruned, is_pruned),
+        )
+        self._curves += curves
+        return self._reports if self._steps else None
+
+    def _at(self, step: int, curves: Sequence[Mapping[int, float]]) -> FloatArray:
+        """(N,) what each reported at a step."""
+        return self._sign * np.array([curve.get(step, math.nan) for curve in curves])
+
+
+def _append(old: Observations, new: Observations) -> Observations:
     tokens, values, violations = (
         np.concatenate(pair) for pair in zip(old[:3], new[:3], strict=True)
     )
@@ -243,7 +370,14 @@ def _append(old: Observations | None, new: Observations) -> Observations:
         if old.constraints is not None:
             known[: len(old.tokens), : old.constraints.shape[1]] = old.constraints
         constraints = known
-    return Observations(tokens, values, violations, constraints)
+    is_error = np.append(_errors(old), _errors(new))
+    return Observations(tokens, values, violations, constraints, is_error)
+
+
+def _errors(observations: Observations) -> BoolArray:
+    if observations.is_error is None:
+        return np.zeros(len(observations.tokens), dtype=bool)
+    return observations.is_error
 
 
 def _values(trial: FrozenTrial) -> list[float] | None:

@@ -4,6 +4,8 @@ from collections.abc import Container
 from collections.abc import Mapping
 import itertools
 import json
+import sys
+from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -17,6 +19,7 @@ from optuna.samplers import PartialFixedSampler
 from optuna.samplers._base import _INDEPENDENT_SAMPLING_WARNING_TEMPLATE
 from optuna.storages import BaseStorage
 from optuna.study import Study
+from optuna.study._optimize import _run_trial
 from optuna.trial import BaseTrial
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState
@@ -120,6 +123,36 @@ def published_params(trial: FrozenTrial) -> dict[str, Any]:
     params.update(trial.system_attrs.get("fixed_params", {}))
     params.update(trial.params)
     return params
+
+
+SOURCE_KEY = "dnas:source"
+"""User attribute: which part of the search proposed a trial."""
+
+_ERROR_KEY = "dnas:error"
+
+
+def mark_error(study: Study, trial: FrozenTrial) -> None:
+    """Keep, in a trial that is about to fail, that its own evaluation failed."""
+    if not isinstance(_raised_by_objective(), KeyboardInterrupt):
+        study._storage.set_trial_system_attr(trial._trial_id, _ERROR_KEY, True)
+
+
+def was_interrupted(trial: FrozenTrial) -> bool:
+    """Whether a trial failed for no reason of its own: Ctrl-C, or a heartbeat that has expired.
+
+    Of trials that we did not propose, nobody knows.
+    """
+    is_failed = trial.state == TrialState.FAIL
+    return is_failed and SOURCE_KEY in trial.user_attrs and _ERROR_KEY not in trial.system_attrs
+
+
+def _raised_by_objective() -> BaseException | None:
+    """What ended a trial, from within `after_trial`, which is not told."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_code is not _run_trial.__code__:
+        frame = frame.f_back
+    error = None if frame is None else frame.f_locals.get("func_err")
+    return error if isinstance(error, BaseException) else None
 
 
 def set_user_attr(study: Study, trial: FrozenTrial, key: str, value: Any) -> None:

@@ -21,8 +21,10 @@ from optuna_dnas._optuna_compat import fixed_params
 from optuna_dnas._optuna_compat import get_logger
 from optuna_dnas._optuna_compat import get_trials
 from optuna_dnas._optuna_compat import INDEPENDENT_SAMPLING_WARNING
+from optuna_dnas._optuna_compat import mark_error
 from optuna_dnas._optuna_compat import publish_params
 from optuna_dnas._optuna_compat import set_user_attr
+from optuna_dnas._optuna_compat import SOURCE_KEY
 from optuna_dnas._optuna_compat import study_key
 from optuna_dnas.config import DNASConfig
 from optuna_dnas.controller import Controller
@@ -39,7 +41,6 @@ from optuna_dnas.strategies import Query
 
 _logger = get_logger(__name__)
 
-SOURCE_KEY = "dnas:source"
 PREDICTION_KEY = "dnas:prediction"
 
 
@@ -198,10 +199,12 @@ class DNASSampler(BaseSampler):
         state: TrialState,
         values: Sequence[float] | None,
     ) -> None:
-        """Tell the independent sampler."""
-        if self._independent_sampler is None:
-            return
+        """Keep why a trial failed, and tell the independent sampler."""
         try:
+            if state == TrialState.FAIL:
+                mark_error(study, trial)
+            if self._independent_sampler is None:
+                return
             self._independent_sampler.after_trial(study, trial, state, values)
         except Exception as error:  # An error here would end the whole optimisation.
             _logger.warning(f"`after_trial` of trial {trial.number} failed: {error!r}")
@@ -216,6 +219,7 @@ class DNASSampler(BaseSampler):
         return Query(
             observations=search.history.observations,
             taken=search.history.taken(trials, but=trial.number),
+            open=search.history.open(trials, but=trial.number),
             fixed=search.space.fixed_tokens(fixed_params(study, trial)),
             cost_limits=search.history.cost_limits,
             number=trial.number,

@@ -9,9 +9,9 @@ import optuna
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState
 
+from optuna_dnas._optuna_compat import SOURCE_KEY
 from optuna_dnas.cli._ground_truth import GroundTruth
 from optuna_dnas.objectives import ArchitectureObjective
-from optuna_dnas.sampler import SOURCE_KEY
 from optuna_dnas.search_space import SearchSpace
 
 

@@ -18,6 +18,7 @@ from optuna.trial import TrialState
 from optuna_dnas._history import ParameterUnion
 from optuna_dnas._optuna_compat import get_logger
 from optuna_dnas._optuna_compat import get_trials
+from optuna_dnas._optuna_compat import SOURCE_KEY
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
@@ -28,7 +29,6 @@ from optuna_dnas.controller import Latent
 from optuna_dnas.controller import load_or_pretrain
 from optuna_dnas.controller import missing_weights
 from optuna_dnas.interpret._presets import guided_nasbench101
-from optuna_dnas.sampler import SOURCE_KEY
 from optuna_dnas.search_space import COST_NAMES
 from optuna_dnas.search_space import FlatSpace
 from optuna_dnas.search_space import NASBench101Space

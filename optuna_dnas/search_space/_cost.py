@@ -34,6 +34,11 @@ class Cost:
     flops: int
     params: int
 
+    def of_limit(self, key: str) -> int:
+        """The cost that a limit, one of `LIMIT_KEYS`, is about."""
+        value: int = getattr(self, key.partition("_")[2])
+        return value
+
 
 @dataclass(frozen=True)
 class CostLimits:

@@ -1,5 +1,6 @@
 """Where candidates come from, and how one of them is chosen."""
 
+from optuna_dnas.strategies._attempts import Attempts
 from optuna_dnas.strategies._base import SamplingStrategy
 from optuna_dnas.strategies._config import SearchConfig
 from optuna_dnas.strategies._hypervolume import non_dominated
@@ -11,6 +12,7 @@ from optuna_dnas.strategies._query import Query
 from optuna_dnas.strategies._regions import CostEdge
 from optuna_dnas.strategies._regions import DenseRegions
 from optuna_dnas.strategies._regions import PromisingRegions
+from optuna_dnas.strategies._reports import Reports
 from optuna_dnas.strategies._search import LatentSearch
 from optuna_dnas.strategies._selection import token_keys
 from optuna_dnas.strategies._start import propose_random
@@ -19,6 +21,7 @@ from optuna_dnas.strategies._state import SearchState
 
 
 __all__ = [
+    "Attempts",
     "CostEdge",
     "DenseRegions",
     "LatentGradient",
@@ -28,6 +31,7 @@ __all__ = [
     "PromisingRegions",
     "Proposal",
     "Query",
+    "Reports",
     "SamplingStrategy",
     "SearchConfig",
     "SearchState",

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from optuna_dnas._typing import FloatArray
+from optuna_dnas._typing import IntArray
 from optuna_dnas.controller import FittedController
 from optuna_dnas.controller import replace_infinite
 from optuna_dnas.search_space import CostLimits
 from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.strategies._selection import Candidates
+from optuna_dnas.strategies._state import FAILURE_COLUMN
 
 
 def within_limits(
@@ -41,9 +43,10 @@ def sampled_violations(
     fitted: FittedController,
     features: FloatArray,  # (N, F)
     observed_features: FloatArray,  # (O, F)
-    constraints: FloatArray | None,  # (O, C) observed, NaN where unknown
+    constraints: FloatArray | None,  # (O, 1 + C) see `Observations.requirements`
     noise: float,
     rng: np.random.Generator,
+    retried: IntArray | None = None,  # (R,) candidates that have failed
 ) -> FloatArray:
     """(N,) how far a Thompson sample of each constraint violates it, added up; 0 if it does not.
 
@@ -54,6 +57,8 @@ def sampled_violations(
     The candidates share a draw, so that a ranking trusts all predictions too much or all too
     little. With one each, the best of thousands would be those that are luckily taken for
     feasible.
+
+    Whether an attempt is worth repeating, other architectures tell: if those like it fail.
     """
     total = np.zeros(len(features))
     if fitted.constraints is None or constraints is None:
@@ -63,15 +68,35 @@ def sampled_violations(
         known = ~np.isnan(observed)
         if not (observed[known] > 0).any():
             continue
-        reference = predictor.mean(observed_features[known])[:, 0]
         means, deviations = predictor.predict(features)
+        if column == FAILURE_COLUMN and retried is not None:
+            means[retried], deviations[retried] = predictor.predict_anew(features[retried])
         samples = (means + noise * rng.standard_normal() * deviations)[:, 0]
-        threshold = feasible_until(observed[known], reference)
+        if column == FAILURE_COLUMN:
+            threshold = probable_failure(observed[known])
+        else:
+            reference = predictor.mean(observed_features[known])[:, 0]
+            threshold = feasible_until(observed[known], reference)
         if threshold is None:
             total += 1.0 + samples - samples.min()
         else:
             total += np.maximum(samples - threshold, 0.0)
     return total
+
+
+def probable_failure(observed: FloatArray) -> float | None:
+    """The prediction from which on a failure is more probable than not; `None` if all failed.
+
+    Two values are regressed on as they are, standardised: the middle between them is the
+    prediction of one half. Failures that the parameters do not explain are predicted to be as
+    frequent everywhere as they are on the whole, and forbid nothing.
+
+    Args:
+        observed: (O,) 1 where an architecture failed, -1 where it did not; both occur.
+    """
+    if np.all(observed > 0):
+        return None
+    return float(-observed.mean() / observed.std())
 
 
 def feasible_until(observed: FloatArray, reference: FloatArray) -> float | None:

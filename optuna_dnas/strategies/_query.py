@@ -1,7 +1,8 @@
 """What an ask knows, and what it gets. T: tokens, M: objectives."""
 
-from collections.abc import Collection
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from types import MappingProxyType
 from typing import Any
 from typing import NamedTuple
 
@@ -23,9 +24,11 @@ class Query(NamedTuple):
     """What one ask knows."""
 
     observations: Observations
-    taken: Collection[bytes]  # keys of evaluated and running architectures
+    taken: AbstractSet[bytes]  # keys of evaluated and running architectures
     fixed: Mapping[int, Any]  # tokens that are given
     cost_limits: CostLimits
     number: int  # of the trial
     n_pending: int  # earlier trials whose architectures are not known yet
     seed: int  # entropy of all draws
+    open: Mapping[bytes, int] = MappingProxyType({})
+    """Those taken that failed but may be tried again, and how often they have failed."""

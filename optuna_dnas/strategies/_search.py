@@ -7,6 +7,7 @@ from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,8 @@ import numpy as np
 
 from optuna_dnas._background import BackgroundCall
 from optuna_dnas._typing import FloatArray
+from optuna_dnas._typing import IntArray
+from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller import Controller
 from optuna_dnas.controller import FittedController
 from optuna_dnas.controller import Labelled
@@ -27,6 +30,7 @@ from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.strategies._acquisition import candidate_order
 from optuna_dnas.strategies._acquisition import Evaluated
 from optuna_dnas.strategies._acquisition import Predictions
+from optuna_dnas.strategies._attempts import Attempts
 from optuna_dnas.strategies._base import SamplingStrategy
 from optuna_dnas.strategies._config import SearchConfig
 from optuna_dnas.strategies._constraints import cost_headroom
@@ -58,6 +62,7 @@ class _Round:
     start: int  # until which observation it has seen them
     fitted: FittedController
     queue: dict[bytes, Proposal]  # by key, the best first
+    open: Mapping[bytes, int]  # see `Query`
 
 
 class LatentSearch:
@@ -106,7 +111,7 @@ class LatentSearch:
             proposal = self._next_in_queue(current, query)
             if proposal is not None:
                 return proposal
-        observations = self._working_set(query.observations)
+        observations = self._working_set(query.observations.with_comparable_values())
         space = self._space.conditioned_on(observations.tokens)
         fitted = current.fitted
         if not self._config.from_queue:
@@ -122,9 +127,12 @@ class LatentSearch:
             return self._round
         rng = np.random.default_rng([query.seed, 1, start])
         # Nothing that happens after the boundary may change the queue: workers share it.
-        observations = query.observations.take(np.arange(start))
-        taken = frozenset(token_keys(observations.tokens))
-        until = query._replace(observations=observations, taken=taken, fixed={})
+        observations = query.observations.take(np.arange(start)).with_comparable_values()
+        attempts = Attempts.at(observations)
+        taken = frozenset(attempts.evaluated)
+        until = query._replace(
+            observations=observations, taken=taken, open=attempts.open, fixed={}
+        )
         seen = self._working_set(observations)
         observed = self._labelled(seen)
         fitted = self._controller.fit(observed, rng=rng)
@@ -135,13 +143,18 @@ class LatentSearch:
         if self._config.from_queue:
             ranked = self._rank(self._space, fitted, seen, until, rng)
             queue = self._by_key(itertools.islice(ranked, _MAX_QUEUE))
-        self._round = _Round(start, fitted, queue)
+        self._round = _Round(start, fitted, queue, attempts.open)
         return self._round
 
     def _next_in_queue(self, current: _Round, query: Query) -> Proposal | None:
         # Workers with one seed have one queue. Asked at the same moment, they do not see what the
         # others take, but who was there before them: each of those takes one.
-        free = (proposal for key, proposal in current.queue.items() if key not in query.taken)
+        free = (
+            proposal
+            for key, proposal in current.queue.items()
+            # What failed may come again, but only once a round.
+            if key not in query.taken or query.open.get(key, 0) == current.open.get(key)
+        )
         return next(itertools.islice(free, query.n_pending, None), None)
 
     def _by_key(self, proposals: Iterable[Proposal]) -> dict[bytes, Proposal]:
@@ -169,14 +182,21 @@ class LatentSearch:
         n_candidates = self._config.n_candidates * 2 // max(n_objectives, 2)
         codes, sources = _sample_codes(states, self._config.strategies, n_candidates, rng)
         raw = fitted.latent.decode(codes)
-        candidates = select_new(space, raw, taken=query.taken, fixed=query.fixed)
+        taken = query.taken - query.open.keys() if query.open else query.taken
+        candidates = select_new(space, raw, taken=taken, fixed=query.fixed)
         candidates = within_limits(space, candidates, query.cost_limits)
         if not len(candidates.rows):
             return
         new, old = fitted.features(candidates.canonical), fitted.features(observations.tokens)
         means, deviations = fitted.objectives.predict(new)
         violations = sampled_violations(
-            fitted, new, old, observations.requirements, self._config.noise, rng
+            fitted,
+            new,
+            old,
+            observations.requirements,
+            self._config.noise,
+            rng,
+            _rows_of(query.open, candidates.canonical),
         )
         reference = fitted.objectives.mean(old)
         costs, old_costs = None, None
@@ -276,6 +296,13 @@ def _sample_codes(
             codes.append(strategy.propose(state, size, rng))
             sources += [strategy.source] * len(codes[-1])
     return np.concatenate(codes), sources
+
+
+def _rows_of(keys: Collection[bytes], canonical: TokenArray) -> IntArray | None:
+    """(R,) which of (N, T) tokens have one of these keys; `None` without keys."""
+    if not keys:
+        return None
+    return np.flatnonzero([key in keys for key in token_keys(canonical)])
 
 
 def _to_objective_units(

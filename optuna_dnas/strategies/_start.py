@@ -56,8 +56,9 @@ def radical_inverse(n: int) -> float:
 def propose_random(
     space: SearchSpace[Any], query: Query, rng: np.random.Generator, *, source: str
 ) -> Proposal | None:
-    """A new random architecture; one more time an old one, once the space is exhausted."""
-    for taken in (query.taken, frozenset[bytes]()):
+    """A new random architecture; once the space is exhausted one that failed, or any old one."""
+    failed_only = [query.taken - query.open.keys()] if query.open else []
+    for taken in (query.taken, *failed_only, frozenset[bytes]()):
         for pool in _random_pools(space, rng, is_limited=query.cost_limits.is_bounded):
             candidates = select_new(space, pool, taken=taken, fixed=query.fixed)
             candidates = within_limits(space, candidates, query.cost_limits)

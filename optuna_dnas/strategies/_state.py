@@ -15,6 +15,12 @@ from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller import FittedController
 from optuna_dnas.controller import Latent
+from optuna_dnas.strategies._reports import comparable_values
+from optuna_dnas.strategies._reports import Reports
+
+
+FAILURE_COLUMN = 0
+"""Of `Observations.requirements`."""
 
 
 class Observations(NamedTuple):
@@ -26,6 +32,18 @@ class Observations(NamedTuple):
     constraints: FloatArray | None = None
     """(N, C) those that only an evaluation tells: feasible where not positive, NaN where unknown;
     `None`: there are none."""
+    is_error: BoolArray | None = None
+    """(N,) which ended in an error, or without a number: that may have been chance; `None`: none
+    did."""
+    reports: Reports | None = None
+    """What trials reported; `None` where none was pruned after a report."""
+
+    def with_comparable_values(self) -> "Observations":
+        """The same with values of pruned trials that compare with all others."""
+        if self.reports is None:
+            return self
+        values = comparable_values(self.values[:, 0], self.reports)
+        return self._replace(values=values[:, None])
 
     @property
     def failed(self) -> BoolArray:
@@ -60,9 +78,13 @@ class Observations(NamedTuple):
 
     def take(self, rows: np.ndarray) -> "Observations":
         """Some of them."""
-        constraints = None if self.constraints is None else self.constraints[rows]
         return Observations(
-            self.tokens[rows], self.values[rows], self.violations[rows], constraints
+            self.tokens[rows],
+            self.values[rows],
+            self.violations[rows],
+            None if self.constraints is None else self.constraints[rows],
+            None if self.is_error is None else self.is_error[rows],
+            None if self.reports is None else self.reports.take(rows),
         )
 
 

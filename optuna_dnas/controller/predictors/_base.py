@@ -32,6 +32,13 @@ class Predictor(abc.ABC):
         """(N, F) features -> (N, M), where that is all that is wanted."""
         return self.predict(features)[0]
 
+    def predict_anew(self, features: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """As `predict`, but of what was observed once as if it had not been.
+
+        Of a predictor that cannot tell, an ordinary prediction.
+        """
+        return self.predict(features)
+
     @abc.abstractmethod
     def gradient(self, features: FloatArray) -> FloatArray:
         """(N, F) features -> (N, M, F) derivative of the mean; 0 along categories."""
