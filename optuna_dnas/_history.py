@@ -108,8 +108,8 @@ class History:
         self._all = Observations(no_tokens, np.empty((0, len(self._signs))), np.empty(0))
         self.observations = self._all
         """Trials with values, in the order in which they were finished."""
-        self.incomplete: list[FrozenTrial] = []
-        """Complete trials without some of the space's parameters: they are not of the space."""
+        self.first_incomplete: FrozenTrial | None = None
+        """A trial that did not ask for all parameters of a space with structure."""
 
     @property
     def cost_limits(self) -> CostLimits:
@@ -119,9 +119,8 @@ class History:
     def update(self, trials: Sequence[FrozenTrial]) -> None:
         """Read the trials that have finished since the last call."""
         finished = [t for t in self._finished.new(trials) if not was_interrupted(t)]
-        outcomes = list(map(self._outcome, finished))
+        outcomes = map(self._outcome, finished)
         new = [outcome for outcome in outcomes if self._covers(outcome.params)]
-        self.incomplete += [o.trial for o in outcomes if self._is_incomplete(o)]
         if not new:
             return
         tokens, valid = self._canonical([outcome.params for outcome in new])
@@ -190,10 +189,8 @@ class History:
             return not self._names.isdisjoint(params)
         return self._names <= params.keys()
 
-    def _is_incomplete(self, outcome: "_Outcome") -> bool:
-        is_of_another_space = self._names.isdisjoint(outcome.params)
-        is_complete = outcome.trial.state == TrialState.COMPLETE
-        return is_complete and not is_of_another_space and not self._covers(outcome.params)
+    def _is_incomplete(self, params: Mapping[str, Any]) -> bool:
+        return not self._covers(params) and not self._names.isdisjoint(params)
 
     def _outcome(self, trial: FrozenTrial) -> "_Outcome":
         values = _values(trial)
@@ -203,9 +200,14 @@ class History:
         if values is not None:
             minimised = np.array(values, dtype=float) * self._signs
         params: Mapping[str, Any] = trial.params
-        if trial.params and np.isposinf(minimised).all():
+        is_failed = bool(np.isposinf(minimised).all())
+        is_incomplete = not is_failed and self._is_incomplete(params)
+        if is_incomplete:
+            self.first_incomplete = self.first_incomplete or trial
+        if is_incomplete or (params and is_failed):
             # What a failed trial did not come to suggest would look inactive otherwise, and what
-            # fails unlike all that does not.
+            # fails unlike all that does not. What an architecture of a space with structure has,
+            # but its objective did not ask for, was proposed all the same.
             params = published_params(trial)
         return _Outcome(trial, params, minimised)
 

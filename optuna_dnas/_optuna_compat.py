@@ -1,7 +1,9 @@
 """The only place that names private parts of Optuna."""
 
+from collections.abc import Callable
 from collections.abc import Container
 from collections.abc import Mapping
+from collections.abc import Sequence
 import itertools
 import json
 import sys
@@ -16,7 +18,7 @@ from optuna.distributions import CategoricalDistribution
 from optuna.distributions import FloatDistribution
 from optuna.distributions import IntDistribution
 from optuna.samplers import PartialFixedSampler
-from optuna.samplers._base import _INDEPENDENT_SAMPLING_WARNING_TEMPLATE
+from optuna.samplers._base import _process_constraints_after_trial
 from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.study._optimize import _run_trial
@@ -24,8 +26,6 @@ from optuna.trial import BaseTrial
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState
 
-
-INDEPENDENT_SAMPLING_WARNING = _INDEPENDENT_SAMPLING_WARNING_TEMPLATE
 
 _RELATIVE_PARAMS_KEY = "dnas:relative_params"
 # An RDB storage keeps at most 2045 characters in one system attribute.
@@ -131,6 +131,16 @@ SOURCE_KEY = "dnas:source"
 _ERROR_KEY = "dnas:error"
 
 
+def process_constraints(
+    constraints_func: Callable[[FrozenTrial], Sequence[float]],
+    study: Study,
+    trial: FrozenTrial,
+    state: TrialState,
+) -> None:
+    """Keep the constraints of a trial that is about to end, as Optuna's own samplers do."""
+    _process_constraints_after_trial(constraints_func, study, trial, state)
+
+
 def mark_error(study: Study, trial: FrozenTrial) -> None:
     """Keep, in a trial that is about to fail, that its own evaluation failed."""
     if not isinstance(_raised_by_objective(), KeyboardInterrupt):
@@ -158,6 +168,11 @@ def _raised_by_objective() -> BaseException | None:
 def set_user_attr(study: Study, trial: FrozenTrial, key: str, value: Any) -> None:
     """`Trial.set_user_attr`, from within a sampler."""
     study._storage.set_trial_user_attr(trial._trial_id, key, value)
+
+
+def study_user_attrs(study: Study) -> dict[str, Any]:
+    """``study.user_attrs``, also of Hyperband's wrapper of a study, and without a copy."""
+    return study._storage.get_study_user_attrs(study._study_id)
 
 
 def get_logger(name: str) -> Any:

@@ -1,11 +1,13 @@
 """`DNASSampler`: the adapter between an Optuna study and the search."""
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import replace
 import threading
 from typing import Any
 from typing import NamedTuple
+import warnings
 
 import numpy as np
 from optuna.distributions import BaseDistribution
@@ -14,14 +16,16 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState
 
+from optuna_dnas._declaration import declared_space
 from optuna_dnas._history import History
 from optuna_dnas._history import keep
 from optuna_dnas._history import ParameterUnion
+from optuna_dnas._optuna_compat import contains
 from optuna_dnas._optuna_compat import fixed_params
 from optuna_dnas._optuna_compat import get_logger
 from optuna_dnas._optuna_compat import get_trials
-from optuna_dnas._optuna_compat import INDEPENDENT_SAMPLING_WARNING
 from optuna_dnas._optuna_compat import mark_error
+from optuna_dnas._optuna_compat import process_constraints
 from optuna_dnas._optuna_compat import publish_params
 from optuna_dnas._optuna_compat import set_user_attr
 from optuna_dnas._optuna_compat import SOURCE_KEY
@@ -31,8 +35,11 @@ from optuna_dnas.controller import Controller
 from optuna_dnas.controller import make_controller
 from optuna_dnas.controller import missing_weights
 from optuna_dnas.search_space import FlatSpace
+from optuna_dnas.search_space import method_of_space
 from optuna_dnas.search_space import recognize
+from optuna_dnas.search_space import recognize_part
 from optuna_dnas.search_space import SearchSpace
+from optuna_dnas.search_space import space_to_json
 from optuna_dnas.strategies import LatentSearch
 from optuna_dnas.strategies import Proposal
 from optuna_dnas.strategies import propose_random
@@ -42,6 +49,11 @@ from optuna_dnas.strategies import Query
 _logger = get_logger(__name__)
 
 PREDICTION_KEY = "dnas:prediction"
+
+# A mistake in a user's space that so many trials in a row make is raised.
+_MAX_MISTAKES = 3
+_MAX_LISTED = 5  # names in a message
+_MAX_PROPOSED = 1_024  # trials that may be running at once in one process
 
 
 class DNASSampler(BaseSampler):
@@ -77,6 +89,8 @@ class DNASSampler(BaseSampler):
         independent_sampler: For parameters that the sampler cannot foresee; by default they are
             drawn uniformly.
         warn_independent_sampling: Whether to warn when that happens.
+        constraints_func: As of Optuna's own samplers, and as deprecated: call
+            ``trial.set_constraint`` in the objective instead.
         device: Of the controller: ``"cpu"``, ``"cuda"``, ``"mps"``.
     """
 
@@ -89,6 +103,7 @@ class DNASSampler(BaseSampler):
         config: DNASConfig | None = None,
         independent_sampler: BaseSampler | None = None,
         warn_independent_sampling: bool = True,
+        constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
         device: str = "cpu",
     ) -> None:
         if space is not None and not isinstance(space, SearchSpace):
@@ -103,20 +118,32 @@ class DNASSampler(BaseSampler):
             raise ValueError(
                 f"`n_startup_trials` must not be negative, but got {n_startup_trials}."
             )
+        if constraints_func is not None:
+            warnings.warn(
+                "`constraints_func` is deprecated: call `trial.set_constraint(name, value)` in "
+                "the objective, feasible where the value is not positive.",
+                FutureWarning,
+                stacklevel=2,
+            )
         self._space = space
         self._n_startup_trials = n_startup_trials
         self._config = config or DNASConfig()
         self._independent_sampler = independent_sampler
         self._warn_independent_sampling = warn_independent_sampling
+        self._constraints_func = constraints_func
         self._device = device
         self._entropy = _fresh_entropy() if seed is None else seed
         self._lock = threading.RLock()
         self._unions: dict[Any, ParameterUnion] = {}
         self._searches: dict[Any, _StudySearch] = {}
+        self._told: set[Any] = set()  # what need not be said twice
+        self._mistakes: list[str] = []  # of the space, in the latest trials in a row
+        self._proposed: dict[Any, dict[str, Any]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the lock, and the caches of studies."""
-        return self.__dict__ | {"_lock": None, "_unions": {}, "_searches": {}}
+        caches: dict[str, Any] = {"_unions": {}, "_searches": {}, "_proposed": {}}
+        return self.__dict__ | {"_lock": None} | caches
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -132,27 +159,33 @@ class DNASSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         """All parameters of the architecture space, or all that finished trials had."""
-        if self._space is not None:
-            distributions = self._space.distributions
-        else:
-            with self._lock:
-                distributions = self._known_parameters(study)
+        with self._lock:
+            space = self._space or self._declared_by(study)
+            distributions = space.distributions if space else self._known_parameters(study)
         return {name: d for name, d in distributions.items() if not d.single()}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Propose an architecture that fits what is already fixed."""
+        with self._lock:
+            self._remember(study, trial, {})
         if not search_space:
             set_user_attr(study, trial, SOURCE_KEY, "startup")
             return {}
         # Threads share a sampler: a proposal is published before the next one is made.
         with self._lock:
-            search = self._search_for(study, search_space)
-            trials = get_trials(study, use_cache=False)
-            search.history.update(trials)
-            query = self._query(study, trial, trials, search)
-            proposal = self._propose(search, query)
+            try:
+                search = self._search_for(study, search_space)
+                trials = get_trials(study, use_cache=False)
+                search.history.update(trials)
+                query = self._query(study, trial, trials, search)
+            except Exception as error:  # A study must not die of its sampler.
+                self._warn_of_failure(trial, error)
+                set_user_attr(study, trial, SOURCE_KEY, "fallback")
+                return self._complete({}, search_space, trial)
+            self._warn_if_incomplete(study, search)
+            proposal = self._propose(search, trial, query)
             if proposal is None:
                 set_user_attr(study, trial, SOURCE_KEY, "fallback")
                 return {}
@@ -171,14 +204,26 @@ class DNASSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Sample a parameter that no proposal holds."""
-        if self._warn_independent_sampling:
+        """Sample a parameter that no proposal holds.
+
+        Asked by a sampler whose ``independent_sampler`` this one is, propose what fits the
+        parameters that the trial has.
+        """
+        with self._lock:
+            if self._recall(study, trial) is None:
+                relative_space = self.infer_relative_search_space(study, trial)
+                proposed = self.sample_relative(study, trial, relative_space)
+                self._remember(study, trial, proposed)
+            proposed = self._recall(study, trial) or {}
+        if param_name in proposed and contains(param_distribution, proposed[param_name]):
+            return proposed[param_name]
+        if self._warn_independent_sampling and not proposed:
             self._warn_if_known(study, trial, param_name)
         if self._independent_sampler is not None:
             return self._independent_sampler.sample_independent(
                 study, trial, param_name, param_distribution
             )
-        name = int.from_bytes(param_name.encode(), "little")
+        name = int.from_bytes(param_name.encode(errors="surrogatepass"), "little")
         rng = np.random.default_rng([self._entropy, 2, trial.number, name])
         return FlatSpace({param_name: param_distribution}).sample(rng, 1)[0][param_name]
 
@@ -200,6 +245,8 @@ class DNASSampler(BaseSampler):
         values: Sequence[float] | None,
     ) -> None:
         """Keep why a trial failed, and tell the independent sampler."""
+        if self._constraints_func is not None:
+            process_constraints(self._constraints_func, study, trial, state)
         try:
             if state == TrialState.FAIL:
                 mark_error(study, trial)
@@ -227,14 +274,14 @@ class DNASSampler(BaseSampler):
             seed=self._entropy,
         )
 
-    def _propose(self, search: "_StudySearch", query: Query) -> Proposal | None:
+    def _propose(
+        self, search: "_StudySearch", trial: FrozenTrial, query: Query
+    ) -> Proposal | None:
         try:
             proposal = search.core.propose(query)
+            self._mistakes.clear()
         except Exception as error:  # A study must not die of its sampler.
-            _logger.warning(
-                f"Trial {query.number} is sampled at random, because the model of "
-                f"{type(self).__name__} failed: {type(error).__name__}: {error}"
-            )
+            self._warn_of_failure(trial, error, search.space)
             rng = np.random.default_rng([self._entropy, 4, query.number])
             proposal = propose_random(search.space, query, rng, source="fallback")
         if proposal is None:
@@ -244,11 +291,32 @@ class DNASSampler(BaseSampler):
             )
         return proposal
 
+    def _warn_of_failure(
+        self, trial: FrozenTrial, error: Exception, space: SearchSpace[Any] | None = None
+    ) -> None:
+        """Say what failed; raise a mistake in a user's own space that keeps failing."""
+        place = None if space is None else method_of_space(error, space)
+        text = f"{type(error).__name__}: {error}"
+        _logger.warning(
+            f"Trial {trial.number} is sampled at random, because "
+            + (f"`{place}`" if place else f"the model of {type(self).__name__}")
+            + f" failed: {text}"
+        )
+        _logger.debug(f"Where it failed in trial {trial.number}:", exc_info=error)
+        if place is None:
+            self._mistakes.clear()
+            return
+        self._mistakes.append(f"{place}: {type(error).__name__}")
+        if self._mistakes[-_MAX_MISTAKES:] == [self._mistakes[-1]] * _MAX_MISTAKES:
+            self._mistakes.clear()
+            error.add_note(f"`{place}` failed in {_MAX_MISTAKES} trials in a row.")
+            raise error
+
     def _search_for(
         self, study: Study, search_space: Mapping[str, BaseDistribution]
     ) -> "_StudySearch":
         """The search in the space in which the asked parameters make an architecture."""
-        space = self._space
+        space = self._space or self._declared_by(study)
         if space is not None and _includes(space.distributions, search_space):
             distributions = space.distributions
         else:
@@ -256,14 +324,43 @@ class DNASSampler(BaseSampler):
             distributions = self._known_parameters(study)
             if not _includes(distributions, search_space):
                 distributions = dict(search_space)
-        key = study_key(study), tuple(distributions.items())
+        declaration = None if space is None else space_to_json(space)
+        key = study_key(study), declaration, tuple(distributions.items())
         return keep(
             self._searches,
             key,
-            lambda: self._new_search(
-                study, space or recognize(distributions) or FlatSpace(distributions)
-            ),
+            lambda: self._new_search(study, space or self._recognize(study, distributions)),
         )
+
+    def _declared_by(self, study: Study) -> SearchSpace[Any] | None:
+        """The space that the study's objective declares, if all parameters are of it."""
+        space = declared_space(study)
+        if space is None or self._known_parameters(study).keys() <= space.distributions.keys():
+            return space
+        self._warn_of_others(study, space, self._known_parameters(study))
+        return None
+
+    def _recognize(
+        self, study: Study, distributions: Mapping[str, BaseDistribution]
+    ) -> SearchSpace[Any]:
+        space = recognize(distributions)
+        if space is not None:
+            return space
+        part = recognize_part(distributions)
+        if part is not None:
+            self._warn_of_others(study, part, distributions)
+        return FlatSpace(distributions)
+
+    def _warn_of_others(
+        self, study: Study, space: SearchSpace[Any], names: Mapping[str, BaseDistribution]
+    ) -> None:
+        if self._is_news(study, "others"):
+            others = sorted(names.keys() - space.distributions.keys())
+            _logger.warning(
+                f"The parameters of {type(space).__name__} are searched as ordinary parameters "
+                f"without structure, together with {_listed(others)}, which the space does not "
+                "have."
+            )
 
     def _new_search(self, study: Study, space: SearchSpace[Any]) -> "_StudySearch":
         config = self._config.flat if space.vocabulary is None else self._config.declared
@@ -310,22 +407,56 @@ class DNASSampler(BaseSampler):
     def _warn_if_known(self, study: Study, trial: FrozenTrial, param_name: str) -> None:
         """Follow Optuna: a parameter's first appearance is no reason to warn."""
         with self._lock:
-            is_known = param_name in self._known_parameters(study)
-        if not is_known:
-            return
+            if param_name not in self._known_parameters(study):
+                return
+            space = self._space or self._declared_by(study)
+            is_beside = space is not None and param_name not in space.distributions
+            if is_beside and not self._is_news(study, ("beside", param_name)):
+                return
         independent = self._independent_sampler
-        reason = "its range differs from the one that was seen last"
-        if self._space is not None and param_name not in self._space.distributions:
-            reason = "it is no parameter of the declared search space"
-        _logger.warning(
-            INDEPENDENT_SAMPLING_WARNING.format(
-                param_name=param_name,
-                trial_number=trial.number,
-                independent_sampler_name=type(independent or self).__name__,
-                sampler_name=type(self).__name__,
-                fallback_reason=reason,
+        how = "drawn uniformly" if independent is None else f"left to {type(independent).__name__}"
+        if is_beside:
+            _logger.warning(
+                f"`{param_name}` is {how}, in this trial ({trial.number}) and in all others: it "
+                f"is no parameter of the declared {type(space).__name__}, and only those are "
+                "modeled. Without `space=`, all parameters are modeled together."
             )
+        else:
+            _logger.warning(
+                f"`{param_name}` of trial {trial.number} is {how}: its range is not the one that "
+                "was seen last, for which there is a proposal."
+            )
+
+    def _warn_if_incomplete(self, study: Study, search: "_StudySearch") -> None:
+        trial = search.history.first_incomplete
+        if trial is None or not self._is_news(study, "incomplete"):
+            return
+        missing = sorted(search.space.distributions.keys() - trial.params.keys())
+        _logger.warning(
+            f"Trial {trial.number} did not ask for {_listed(missing)}, which an architecture of "
+            f"{type(search.space).__name__} has. Such a trial counts for the whole architecture "
+            "that was proposed to it; if none was, it teaches nothing. Ask for all parameters "
+            "(`space.suggest(trial)`), or leave out `space=`: which of them exist is then learned."
         )
+
+    def _is_news(self, study: Study, what: Any) -> bool:
+        """Whether something is said for the first time of a study."""
+        key = study_key(study), what
+        is_news = key not in self._told
+        self._told.add(key)
+        return is_news
+
+    def _remember(self, study: Study, trial: FrozenTrial, proposed: dict[str, Any]) -> None:
+        while len(self._proposed) >= _MAX_PROPOSED:
+            del self._proposed[next(iter(self._proposed))]
+        self._proposed[study_key(study), trial.number] = proposed
+
+    def _recall(self, study: Study, trial: FrozenTrial) -> dict[str, Any] | None:
+        """What was proposed to a sampler that asks for single parameters.
+
+        Nothing to a trial that has the whole of its proposal; `None`: nobody has asked yet.
+        """
+        return self._proposed.get((study_key(study), trial.number))
 
 
 class _StudySearch(NamedTuple):
@@ -334,6 +465,13 @@ class _StudySearch(NamedTuple):
     space: SearchSpace[Any]
     history: History
     core: LatentSearch
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [f"`{name}`" for name in names[:_MAX_LISTED]]
+    if len(names) > _MAX_LISTED:
+        shown.append(f"{len(names) - _MAX_LISTED} more")
+    return ", ".join(shown)
 
 
 def _includes(

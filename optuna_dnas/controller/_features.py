@@ -12,6 +12,7 @@ from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller._config import positive_scale
 from optuna_dnas.controller._latent import Latent
 from optuna_dnas.controller.predictors import FeatureLayout
+from optuna_dnas.exceptions import InvalidSpaceError
 from optuna_dnas.search_space import SearchSpace
 
 
@@ -35,7 +36,7 @@ class Features:
         self._space = space
         if space is not None:
             tokens = space.sample_tokens(_N_REFERENCE, np.random.default_rng(_SEED))
-            reference = space.descriptors(tokens)
+            reference = _describe(space, tokens)
             self._centre = reference.mean(axis=0)
             self._scale = positive_scale(reference.std(axis=0))
         n = 0 if space is None else len(self._centre)
@@ -60,5 +61,25 @@ class Features:
     def _join(self, codes: FloatArray, tokens: TokenArray) -> FloatArray:
         if self._space is None:
             return codes
-        described = (self._space.descriptors(tokens) - self._centre) / self._scale
-        return np.concatenate([codes, described], axis=1)
+        described = _describe(self._space, tokens, len(self._centre))
+        return np.concatenate([codes, (described - self._centre) / self._scale], axis=1)
+
+
+def _describe(
+    space: SearchSpace[Any], tokens: TokenArray, n_descriptors: int | None = None
+) -> FloatArray:
+    """(N, T) -> (N, F) descriptors of a space that a user may have written.
+
+    Raises:
+        InvalidSpaceError: They are not of this shape, or not finite.
+    """
+    described: FloatArray = np.asarray(space.descriptors(tokens), dtype=float)
+    n = described.shape[-1] if n_descriptors is None else n_descriptors
+    if described.shape == (len(tokens), n) and np.isfinite(described).all():
+        return described
+    raise InvalidSpaceError(
+        f"{type(space).__name__}.descriptors",
+        f"must return finite numbers of shape {(len(tokens), n)}, a row an architecture, but "
+        f"returned shape {described.shape}, {np.count_nonzero(~np.isfinite(described))} of them "
+        "not finite.",
+    )

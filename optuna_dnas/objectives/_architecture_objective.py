@@ -13,6 +13,7 @@ from optuna.distributions import BaseDistribution
 from optuna.study import StudyDirection
 from optuna.trial import BaseTrial
 
+from optuna_dnas._declaration import declare_space
 from optuna_dnas.exceptions import OutOfDomainError
 from optuna_dnas.search_space import Cost
 from optuna_dnas.search_space import COST_NAMES
@@ -92,6 +93,8 @@ class ArchitectureObjective(abc.ABC, Generic[ArchitectureT]):
         Raises:
             optuna.TrialPruned: It is not valid, or could not be measured to the end.
         """
+        if isinstance(trial, optuna.Trial):
+            declare_space(trial.study, self.space)
         try:
             architecture = self.space.suggest(trial)
             cost = self._cost(architecture)

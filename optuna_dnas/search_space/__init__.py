@@ -11,6 +11,7 @@ from optuna_dnas.search_space._cost import CostLimits
 from optuna_dnas.search_space._cost import LIMIT_KEYS
 from optuna_dnas.search_space._cost import read_limits
 from optuna_dnas.search_space._flat import FlatSpace
+from optuna_dnas.search_space._mistakes import method_of_space
 from optuna_dnas.search_space._mobilenet import MobileNetSpace
 from optuna_dnas.search_space._mobilenet_shape import LayerShape
 from optuna_dnas.search_space._mobilenet_shape import MobileNetShape
@@ -27,6 +28,9 @@ from optuna_dnas.search_space._picture import Key
 from optuna_dnas.search_space._picture import Picture
 from optuna_dnas.search_space._picture import Point
 from optuna_dnas.search_space._recognition import recognize
+from optuna_dnas.search_space._recognition import recognize_part
+from optuna_dnas.search_space._recognition import space_from_json
+from optuna_dnas.search_space._recognition import space_to_json
 
 
 __all__ = [
@@ -55,6 +59,10 @@ __all__ = [
     "SearchSpace",
     "Stage",
     "edge_pairs",
+    "method_of_space",
     "read_limits",
     "recognize",
+    "recognize_part",
+    "space_from_json",
+    "space_to_json",
 ]

@@ -152,6 +152,11 @@ class SearchSpace(abc.ABC, Generic[ArchitectureT]):
         return limited
 
     @property
+    def declaration(self) -> dict[str, Any] | None:
+        """All that another process needs to make an equal space, for JSON; `None`: it cannot."""
+        return None
+
+    @property
     def cost_range(self) -> tuple[Cost, Cost] | None:
         """The least and the most of each cost, not always of one and the same architecture.
 

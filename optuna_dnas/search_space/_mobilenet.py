@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import cached_property
 import hashlib
 import itertools
@@ -100,6 +101,16 @@ class MobileNetSpace(SearchSpace[MobileNetSpec]):
     def size(self) -> float:
         n = len(self.shape.choices)
         return float(math.prod(sum(_depth_counts(s.n_layers, n)) for s in self.shape.stages))
+
+    @property
+    def declaration(self) -> dict[str, Any]:
+        return {"shape": asdict(self.shape), "limits": self.limits.by_key}
+
+    @classmethod
+    def from_declaration(cls, declaration: Mapping[str, Any]) -> "MobileNetSpace":
+        """The inverse of :attr:`declaration`, also after JSON."""
+        shape = MobileNetShape.from_dict(declaration["shape"])
+        return cls(shape, limits=CostLimits.by_name(**declaration["limits"]))
 
     @property
     def cost_range(self) -> tuple[Cost, Cost]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
@@ -102,6 +103,23 @@ class NASBench101Space(SearchSpace[ModelSpec]):
     @property
     def size(self) -> float:
         return sum(n for v, n in N_UNIQUE_CELLS.items() if v <= self.max_vertices)
+
+    @property
+    def declaration(self) -> dict[str, Any]:
+        return {
+            "max_vertices": self.max_vertices,
+            "network": asdict(self.network),
+            "limits": self.limits.by_key,
+        }
+
+    @classmethod
+    def from_declaration(cls, declaration: Mapping[str, Any]) -> "NASBench101Space":
+        """The inverse of :attr:`declaration`, also after JSON."""
+        return cls(
+            max_vertices=declaration["max_vertices"],
+            network=NetworkShape(**declaration["network"]),
+            limits=CostLimits.by_name(**declaration["limits"]),
+        )
 
     @property
     def cost_range(self) -> tuple[Cost, Cost]:

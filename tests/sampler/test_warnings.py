@@ -12,6 +12,7 @@ import pytest
 
 from optuna_dnas import DNASConfig
 from optuna_dnas import DNASSampler
+from optuna_dnas.search_space._cells import OPS
 
 from .toy import BOTH_KINDS
 from .toy import cell_objective
@@ -62,27 +63,78 @@ def test_ranges_may_change(
         assert low <= trial.params["n"] <= high
     assert n_different(study) == 20
     assert set(sources_of(study)[11:]) <= MODEL_SOURCES
-    told = [message for message in messages() if "Trial#10" in message]
+    told = [message for message in messages() if "of trial 10 is drawn uniformly" in message]
     assert messages() == told  # from the next trial on the new range is known
     assert bool(told) == (warn and (low, high) != (1, 40))
-    assert all("instead of `DNASSampler`" in message for message in told)
+    assert all("its range is not the one that was seen last" in message for message in told)
 
 
-def test_what_the_space_does_not_hold_goes_to_the_independent_sampler(
-    config: DNASConfig, messages: Callable[[], list[str]]
+@pytest.mark.parametrize("independent", [True, False])
+def test_what_the_space_does_not_hold_is_said_once(
+    independent: bool, config: DNASConfig, messages: Callable[[], list[str]]
 ) -> None:
     def objective(trial: Trial) -> float:
         return cell_objective(trial) + trial.suggest_float("learning_rate", 0.0, 1.0)
 
-    sampler = make_sampler("cell", config, independent_sampler=_ConstantSampler())
-    study = optuna.create_study(sampler=sampler)
+    others = {"independent_sampler": _ConstantSampler()} if independent else {}
+    study = optuna.create_study(sampler=make_sampler("cell", config, **others))
     study.optimize(objective, n_trials=14)
-    assert {params["learning_rate"] for params in params_of(study)} == {0.25}
+    rates = {params["learning_rate"] for params in params_of(study)}
+    assert rates == {0.25} if independent else len(rates) == 14
     assert n_different_cells(study) == 14
-    for number, message in zip(range(1, 14), messages(), strict=True):
-        assert f"`learning_rate` in Trial#{number} is sampled independently" in message
-        assert "using `_ConstantSampler` instead of `DNASSampler`" in message
-        assert "it is no parameter of the declared search space" in message
+    (message,) = messages()
+    how = "left to _ConstantSampler" if independent else "drawn uniformly"
+    assert f"`learning_rate` is {how}, in this trial (1) and in all others" in message
+    assert "no parameter of the declared NASBench101Space" in message
+
+
+def test_a_built_in_space_among_other_parameters_is_searched_as_they_are(
+    config: DNASConfig, messages: Callable[[], list[str]]
+) -> None:
+    def objective(trial: Trial) -> float:
+        rates = [trial.suggest_float(name, 0.0, 1.0) for name in ("rate", "learning_rate")]
+        return cell_objective(trial) + sum(rates)
+
+    study = optuna.create_study(sampler=DNASSampler(seed=0, config=config, n_startup_trials=4))
+    study.optimize(objective, n_trials=10)
+    (message,) = messages()
+    assert "NASBench101Space are searched as ordinary parameters" in message
+    assert "together with `learning_rate`, `rate`," in message
+    assert set(sources_of(study)[5:]) <= MODEL_SOURCES
+
+
+def test_an_objective_that_asks_for_a_part_of_its_space_is_told_and_searched(
+    config: DNASConfig, messages: Callable[[], list[str]]
+) -> None:
+    """Of a declared space, its proposals are known as a whole."""
+
+    def objective(trial: Trial) -> float:
+        n_edges = sum(
+            trial.suggest_categorical(f"edge_{i}_{j}", (0, 1))
+            for i in range(5)
+            for j in range(i + 1, 5)
+        )
+        return n_edges + (trial.suggest_categorical("op_1", OPS) == "maxpool3x3")
+
+    study = optuna.create_study(sampler=make_sampler("cell", config))
+    study.optimize(objective, n_trials=20)
+    (message,) = messages()
+    assert "Trial 0 did not ask for `op_2`, `op_3`" in message
+    assert "space.suggest(trial)" in message
+    assert set(sources_of(study)[8:]) <= MODEL_SOURCES
+    assert study.best_trial.number >= 8
+
+
+def test_trials_of_others_that_lack_parameters_of_the_space_are_told(
+    config: DNASConfig, messages: Callable[[], list[str]]
+) -> None:
+    study = optuna.create_study(sampler=RandomSampler(seed=0))
+    study.optimize(lambda trial: trial.suggest_categorical("edge_0_1", (0, 1)), n_trials=9)
+    study.sampler = make_sampler("cell", config)
+    study.optimize(cell_objective, n_trials=2)
+    (message,) = messages()
+    assert "Trial 0 did not ask for `edge_0_2`" in message
+    assert sources_of(study)[9:] == ["startup"] * 2
 
 
 class _ConstantSampler(RandomSampler):
