@@ -278,10 +278,13 @@ class ToldLimits:
     @property
     def limits(self) -> CostLimits:
         """What a search may propose."""
-        told = {key: limit.bound for key, limit in self._told.items() if limit.is_shown}
-        with contextlib.suppress(ValueError):  # Nothing is both above and below.
-            return self._space.limits.replaced(told | self._space.limits.by_key)
-        return self._space.limits
+        limits = self._space.limits
+        declared = limits.by_key
+        for key, told in self._told.items():
+            if told.is_shown and key not in declared:
+                with contextlib.suppress(ValueError):  # Nothing is both above and below.
+                    limits = limits.replaced({key: told.bound})
+        return limits
 
     def read(self, params: Mapping[str, Any], constraints: Mapping[str, float]) -> None:
         """Take in a finished trial."""

@@ -1,15 +1,20 @@
 """Limits and constraints are read from trials."""
 
+from collections.abc import Callable
+from collections.abc import Mapping
 import math
+from typing import Any
 
 import numpy as np
 import optuna
+from optuna.trial import FrozenTrial
 from optuna.trial import TrialState
 import pytest
 
 from optuna_dnas._history import History
 from optuna_dnas._optuna_compat import publish_params
 from optuna_dnas._optuna_compat import suggest
+from optuna_dnas.search_space import Cost
 from optuna_dnas.search_space import CostLimits
 from optuna_dnas.search_space import LIMIT_KEYS
 from optuna_dnas.search_space import NASBench101Space
@@ -24,6 +29,9 @@ from tests.trials import MINIMIZE
 from tests.trials import sample_cells
 
 
+_LIMITED = NASBench101Space(max_vertices=5, limits=CostLimits.by_name(max_params=3_000_000))
+
+
 def test_violations_add_up_what_is_above_zero() -> None:
     trials = [
         make_flat_trial(0, {"n": 0, "x": 0.5}, constraints={"a": 2.0, "b": -5.0, "c": 1.0}),
@@ -35,49 +43,111 @@ def test_violations_add_up_what_is_above_zero() -> None:
     np.testing.assert_array_equal(history.observations.violations, [3.0, 0.0, 0.0])
 
 
+def _cost(cell: Mapping[str, Any]) -> Cost:
+    return CELLS.cost(CELLS.params_to_architecture(cell))
+
+
+def _trials(
+    constraints_of: Callable[[Cost], Mapping[str, float]], n: int = 2, **kwargs: Any
+) -> list[FrozenTrial]:
+    return [
+        make_cell_trial(k, cell, constraints=constraints_of(_cost(cell)), **kwargs)
+        for k, cell in enumerate(sample_cells(n))
+    ]
+
+
 @pytest.mark.parametrize("key", LIMIT_KEYS)
-def test_a_cost_limit_is_read_back_from_any_constrained_trial(key: str) -> None:
-    """Of a cell in whatever vertex order it is written, though the order changes the cost."""
+def test_a_cost_limit_is_read_back_from_any_two_constrained_trials(key: str) -> None:
+    """Of cells in whatever vertex order they are written, though the order changes the cost."""
     rng = np.random.default_rng(0)
-    limit, n_valid = 1_000_000, 0
+    limits = CostLimits.by_name(**{key: 1_000_000})
+    n_told = 0
+    before = sample_cells(1)[0]
     for k in range(300):
         params = {
             n: d.choices[rng.integers(len(d.choices))] for n, d in CELLS.distributions.items()
         }
         if not CELLS.canonicalize(CELLS.params_to_tokens([params]))[1][0]:
             continue
-        n_valid += 1
-        cost = CELLS.cost(CELLS.params_to_architecture(params))
-        constraints = CostLimits.by_name(**{key: limit}).excesses(cost)
         history = History(CELLS, [MINIMIZE])
-        history.update([make_cell_trial(k, params, constraints=constraints)])
-        assert history.cost_limits.by_key == {key: limit}
-        assert history.observations.constraints is None  # exact: nothing to predict
-    assert n_valid > 100
+        pair = [
+            make_cell_trial(2 * k + m, cell, constraints=limits.excesses(_cost(cell)))
+            for m, cell in enumerate((before, params))
+        ]
+        history.update(pair)
+        if _cost(before).of_limit(key) != _cost(params).of_limit(key):
+            n_told += 1
+            assert history.cost_limits == limits
+            assert history.observations.constraints is None  # exact: nothing to predict
+        before = params
+    assert n_told > 100
+
+
+@pytest.mark.parametrize("key", LIMIT_KEYS)
+@pytest.mark.parametrize(
+    "count",
+    [
+        lambda cost: cost / 1e6,  # in millions
+        lambda cost: 1.1 * cost,  # of another network
+        lambda cost: 0.0,  # constant
+    ],
+    ids=["millions", "another network", "constant"],
+)
+def test_who_counts_otherwise_tells_no_limit(key: str, count: Callable[[float], float]) -> None:
+    """It is a constraint as any other, whatever its name."""
+    sign = 1.0 if key.startswith("max") else -1.0
+
+    def constrain(cost: Cost) -> dict[str, float]:
+        return {key: sign * (count(cost.of_limit(key)) - count(1e6))}
+
+    history = History(CELLS, [MINIMIZE])
+    for k in range(1, 9):
+        history.update(_trials(constrain, 8)[:k])
+        assert not history.cost_limits.is_bounded
+    assert history.observations.constraints is not None
+    assert history.observations.constraints.shape == (8, 1)
+
+
+def test_a_limit_may_be_changed_but_not_by_every_trial() -> None:
+    cells = sample_cells(12)
+
+    def limit_after(bounds: list[float]) -> dict[str, float]:
+        history = History(CELLS, [MINIMIZE])
+        history.update(
+            [
+                make_cell_trial(
+                    k, cell, constraints=CostLimits.by_name(max_params=bound).excesses(_cost(cell))
+                )
+                for k, (cell, bound) in enumerate(zip(cells, bounds, strict=False))
+            ]
+        )
+        return history.cost_limits.by_key
+
+    assert limit_after([1e6] * 4 + [2e6]) == {}
+    assert limit_after([1e6] * 4 + [2e6] * 4) == {"max_params": 2e6}
+    assert limit_after([1e6, 2e6] * 2 + [3e6] * 8) == {}
 
 
 @pytest.mark.parametrize("state", FINISHED)
-def test_a_limit_is_read_back_from_a_trial_without_a_value(state: TrialState) -> None:
-    cell = sample_cells(1)[0]
-    cost = CELLS.cost(CELLS.params_to_architecture(cell))
+def test_a_limit_is_read_back_from_trials_without_a_value(state: TrialState) -> None:
     history = History(CELLS, [MINIMIZE])
     limits = CostLimits.by_name(max_flops=5, min_params=2)
-    history.update([make_cell_trial(0, cell, state=state, constraints=limits.excesses(cost))])
+    history.update(_trials(limits.excesses, state=state))
     assert history.cost_limits == limits
-    assert len(history.observations.tokens) == (state == TrialState.COMPLETE)
+    assert len(history.observations.tokens) == 2 * (state == TrialState.COMPLETE)
 
 
 def test_declared_limits_go_before_those_that_trials_tell() -> None:
-    cells = sample_cells(2)
-    costs = [CELLS.cost(CELLS.params_to_architecture(cell)) for cell in cells]
     declared = CostLimits.by_name(max_params=2_000_000)
     history = History(NASBench101Space(max_vertices=5, limits=declared), [MINIMIZE])
     assert history.cost_limits == declared
-    told = [{"max_params": 1e6, "min_flops": 7.0}, {"min_params": 3e6}]
-    for k, bounds in enumerate(told):
-        constraints = CostLimits.by_name(**bounds).excesses(costs[k])
-        history.update([make_cell_trial(k, cells[k], constraints=constraints)])
-        # The second would leave nothing.
+    trials = [
+        *_trials(CostLimits.by_name(max_params=1e6, min_flops=7.0).excesses),
+        *_trials(CostLimits.by_name(min_params=3e6).excesses, 4)[2:],
+    ]
+    for n in (2, 4):
+        history.update(trials[:n])
+        # The last one would leave nothing.
         assert history.cost_limits == declared.replaced({"min_flops": 7.0})
 
 
@@ -148,7 +218,7 @@ def test_why_a_cell_was_given_up(
     state: TrialState, constraints: dict[str, float], is_observed: bool, failed: bool
 ) -> None:
     """A limit of cost is no news, a broken constraint no failure."""
-    history = History(CELLS, [MAXIMIZE])
+    history = History(_LIMITED, [MAXIMIZE])
     trial = make_cell_trial(0, sample_cells(1)[0], state=state, constraints=constraints)
     history.update([trial])
     assert history.taken([trial], but=-1) == keys_of(CELLS, trial.params)
@@ -156,17 +226,19 @@ def test_why_a_cell_was_given_up(
     assert history.observations.failed.tolist() == ([failed] if is_observed else [])
 
 
-def test_limits_are_read_of_a_trial_that_gave_up_early() -> None:
+def test_limits_are_read_of_trials_that_gave_up_early() -> None:
     study = optuna.create_study()
-    trial = study.ask()
-    cell = sample_cells(1)[0]
-    publish_params(study, study.trials[0], cell)
     name, distribution = next(iter(CELLS.distributions.items()))
-    suggest(trial, name, distribution)
-    params = CELLS.cost(CELLS.params_to_architecture(cell | trial.params)).params
-    trial.set_constraint("max_params", 5.0)
-    study.tell(trial, state=TrialState.PRUNED)
+    limits = CostLimits.by_name(max_params=5)
+    for cell in sample_cells(2):
+        trial = study.ask()
+        publish_params(study, study.trials[-1], cell)
+        suggest(trial, name, distribution)
+        trial.set_constraint(
+            "max_params", limits.excesses(_cost(cell | trial.params))["max_params"]
+        )
+        study.tell(trial, state=TrialState.PRUNED)
     history = History(CELLS, [MAXIMIZE])
     history.update(study.trials)
-    assert history.cost_limits.by_key == {"max_params": params - 5.0}
+    assert history.cost_limits == limits
     assert len(history.observations.tokens) == 0

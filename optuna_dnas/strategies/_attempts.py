@@ -13,7 +13,7 @@ from optuna_dnas.strategies._state import Observations
 _MAX_ATTEMPTS = 5
 # So many more second attempts may fail than succeed before there are no more of them. What fails
 # by itself costs a study so many trials.
-_MAX_FUTILE = 4
+_MAX_FUTILE = 6
 
 
 class Attempts:

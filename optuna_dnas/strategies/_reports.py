@@ -68,7 +68,8 @@ def comparable_values(
     # Scores like values of the worse half: how far apart they are means little.
     share = (1.0 + n_better[behind]) / (1.0 + n_better[behind].max())
     half = worst / 2 - best / 2 if worst > best else 0.5  # finite between extreme values, too
-    comparable[behind] = np.minimum(worst + half * share + half * share, _LARGEST)
+    with np.errstate(over="ignore"):
+        comparable[behind] = np.minimum(worst + half * share + half * share, _LARGEST)
     return comparable
 
 

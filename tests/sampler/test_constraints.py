@@ -72,7 +72,7 @@ def test_a_cost_limit_is_never_broken_once_it_is_known(name: str, config: DNASCo
     study = optuna.create_study(sampler=make_sampler("cell", config))
     study.optimize(objective, n_trials=30)
     excess = [t.constraints[f"max_{name}"] for t in study.trials]
-    assert max(excess[1:]) <= 0
+    assert max(excess[2:]) <= 0  # two trials tell it
     assert n_different_cells(study) == 30
 
 
@@ -207,9 +207,9 @@ def test_a_cost_limit_holds_for_partly_enqueued_cells() -> None:
     excess = []
     for seed in range(10):
         study = optuna.create_study(sampler=DNASSampler(seed=seed, space=CELLS))
-        study.optimize(objective, n_trials=1)
+        study.optimize(objective, n_trials=2)
         for _ in range(10):
             study.enqueue_trial({"edge_0_2": 1, "edge_2_4": 1, "op_2": "conv1x1-bn-relu"})
         study.optimize(objective, n_trials=10)
-        excess += [t.constraints["max_params"] for t in study.trials[1:]]
+        excess += [t.constraints["max_params"] for t in study.trials[2:]]
     assert max(excess) <= 0

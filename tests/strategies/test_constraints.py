@@ -89,11 +89,17 @@ def _violations(constraints: FloatArray, n: int = 40, noise: float = 0.0) -> Flo
     """Of the points that were observed, whose first coordinates ascend."""
     tokens = FLAT.sample_tokens(n, np.random.default_rng(0))
     tokens = tokens[np.argsort(tokens[:, 0])]
-    fitted = _fit(tokens, constraints)
+    requirements = _without_failures(constraints)
+    fitted = _fit(tokens, requirements)
     features = FEATURES(tokens)
     return sampled_violations(
-        fitted, features, features, constraints, noise, np.random.default_rng(0)
+        fitted, features, features, requirements, noise, np.random.default_rng(0)
     )
+
+
+def _without_failures(constraints: FloatArray) -> FloatArray:
+    """(N, C) -> (N, 1 + C) as `Observations.requirements` has them."""
+    return np.column_stack([np.full(len(constraints), np.nan), constraints])
 
 
 def test_without_an_infeasible_one_nothing_is_postponed() -> None:
@@ -148,9 +154,9 @@ def test_one_known_value_is_enough_to_begin_with() -> None:
 def test_new_values_are_taken_in_between_fits() -> None:
     tokens = FLAT.sample_tokens(40, np.random.default_rng(0))
     tokens = tokens[np.argsort(tokens[:, 0])]
-    constraint = np.linspace(-1.0, 1.0, 40)[:, None]
+    constraint = _without_failures(np.linspace(-1.0, 1.0, 40)[:, None])
     late = _fit(tokens[::4], constraint[::4]).condition(
-        Labelled(tokens, tokens[:, :1], None, np.append(constraint, constraint, axis=1))
+        Labelled(tokens, tokens[:, :1], None, np.append(constraint, constraint[:, 1:], axis=1))
     )
     features = FEATURES(tokens)
     violations = sampled_violations(
@@ -158,3 +164,23 @@ def test_new_values_are_taken_in_between_fits() -> None:
     )
     assert not violations[:18].any()
     assert (violations[22:] > 0).all()
+
+
+def test_failures_that_nothing_explains_forbid_nothing() -> None:
+    """Nor do they forbid to repeat one; but where all of a kind fail, all are postponed."""
+    rng = np.random.default_rng(0)
+    tokens = FLAT.sample_tokens(60, rng)
+    by_chance = np.where(rng.random(60) < 0.3, 1.0, -1.0)
+    by_kind = np.where(tokens[:, 0] > 0.6, 1.0, -1.0)
+    features = FEATURES(tokens)
+    n_postponed = []
+    for failure in (by_chance, by_kind):
+        fitted = _fit(tokens, failure[:, None])
+        failed = np.flatnonzero(failure > 0)
+        violations = sampled_violations(
+            fitted, features, features, failure[:, None], 0.0, np.random.default_rng(0), failed
+        )
+        n_postponed.append((violations[failed] > 0).mean())
+        assert (violations[failure < 0] > 0).mean() < 0.1
+    assert n_postponed[0] < 0.1
+    assert n_postponed[1] > 0.9

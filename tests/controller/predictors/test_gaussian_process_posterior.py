@@ -4,6 +4,7 @@ from scipy.stats import rankdata
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
+from optuna_dnas.controller.predictors._gaussian_process_regression import GaussianProcess
 from optuna_dnas.controller.predictors._targets import normal_scores
 
 from .toy import dense_kernel
@@ -149,3 +150,21 @@ def test_an_unseen_category_is_unlike_every_other() -> None:
     alike[:, 1] = 3.0  # the next category after those that were seen
     np.testing.assert_array_equal(model.predict(unseen), model.predict(alike))
     assert weights[1] > 0
+
+
+def test_a_prediction_anew_is_that_of_all_other_observations() -> None:
+    """For one observation after the other: left out, and asked about."""
+    train = draw_mixed(25)
+    scores = normal_scores(truth(train)[:, 0])[:, None]
+    fitted = fit(train, scores)
+    model = GaussianProcess(
+        fitted._embedding, fitted._kernels, train, scores, to_targets=lambda column: column
+    )
+    means, deviations = model.predict_anew(train)
+    for n in range(len(train)):
+        others = np.arange(len(train)) != n
+        mean, deviation = model.condition(train[others], scores[others]).predict(train[[n]])
+        np.testing.assert_allclose(means[n], mean[0], atol=1e-3)
+        np.testing.assert_allclose(deviations[n], deviation[0], atol=1e-2)
+    new = draw_mixed(5, seed=1)
+    np.testing.assert_array_equal(model.predict_anew(new), model.predict(new))
