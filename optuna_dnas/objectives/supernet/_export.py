@@ -101,7 +101,7 @@ def _fill(directory: Path, write: Callable[[Path], None]) -> None:
         unfinished.mkdir()
         write(unfinished)
         for path in unfinished.iterdir():
-            with path.open("rb") as file:
+            with path.open("r+b") as file:
                 os.fsync(file.fileno())
             path.replace(directory / path.name)
         unfinished.rmdir()
