@@ -20,7 +20,7 @@ from optuna_dnas.objectives import NASBench101Table
 def convert(source: Path, output: Path | None) -> None:
     """Convert a NASBench-101 TFRecord file SOURCE into a compact store.
 
-    The store opens in milliseconds. A search on a TFRecord file does the same by itself, once.
+    The store opens in a moment. A search on a TFRecord file does the same by itself, once.
     """
     start = time.perf_counter()
     table = NASBench101Table.open(source, store=output, progress=True)

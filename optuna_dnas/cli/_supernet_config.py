@@ -8,14 +8,16 @@ from typing import NamedTuple
 
 import click
 
+from optuna_dnas.cli._supernet_options import COUNT
+from optuna_dnas.cli._supernet_options import SEED
 from optuna_dnas.objectives.supernet import RetrainConfig
 from optuna_dnas.objectives.supernet import SupernetConfig
+from optuna_dnas.objectives.training import PRECISIONS
 
 
 Command = Callable[..., Any]
 Config = SupernetConfig | RetrainConfig
 
-_COUNT = click.IntRange(min=1)
 _POSITIVE = click.FloatRange(min=0, min_open=True)
 _SHARE = click.FloatRange(0, 1, max_open=True)
 
@@ -30,11 +32,11 @@ class Setting(NamedTuple):
 
 
 _SHARED = (
-    Setting("--batch-size", "batch_size", _COUNT, "Images of a step, of all processes together."),
+    Setting("--batch-size", "batch_size", COUNT, "Images of a step, of all processes together."),
     Setting(
         "--accumulation",
         "n_accumulation",
-        _COUNT,
+        COUNT,
         "Parts in which a process works off its share of a step, to save memory.",
     ),
     Setting("--learning-rate", "learning_rate", _POSITIVE, "The highest."),
@@ -46,16 +48,14 @@ _SHARED = (
     Setting(
         "--precision",
         "precision",
-        click.Choice(("auto", "single", "float16", "bfloat16")),
+        click.Choice(PRECISIONS),
         "Number format; auto: a short one on CUDA.",
     ),
-    Setting("--checkpoint-interval", "checkpoint_interval", _COUNT, "Steps from one to the next."),
-    Setting(
-        "--seed", "seed", click.IntRange(0), "Decides initial weights and the order of images."
-    ),
+    Setting("--checkpoint-interval", "checkpoint_interval", COUNT, "Steps from one to the next."),
+    Setting("--seed", "seed", SEED, "Decides initial weights and the order of images."),
 )
 SUPERNET = (
-    Setting("--steps", "steps", _COUNT, "How long it is trained."),
+    Setting("--steps", "steps", COUNT, "How long it is trained."),
     Setting(
         "--sampling",
         "sampling",
@@ -65,7 +65,7 @@ SUPERNET = (
     ),
     *_SHARED,
 )
-RETRAIN = (Setting("--epochs", "epochs", _COUNT, "Passes over the training images."), *_SHARED)
+RETRAIN = (Setting("--epochs", "epochs", COUNT, "Passes over the training images."), *_SHARED)
 
 
 def config_options(

@@ -11,6 +11,7 @@ from optuna_dnas.objectives.supernet import RetrainedNetwork
 
 
 @click.command()
+@clear_errors
 @click.option(
     "--network",
     type=click.Path(path_type=Path),
@@ -32,7 +33,6 @@ from optuna_dnas.objectives.supernet import RetrainedNetwork
     default="torch",
     help="torch: a program of torch.export; onnx needs optuna-dnas[onnx].",
 )
-@clear_errors
 def export(
     network: Path, output: Path, storage: str | None, study_name: str | None, format_: str
 ) -> None:

@@ -24,6 +24,10 @@ from optuna_dnas.search_space import Stage
 
 Command = Callable[..., Any]
 
+# PyTorch's own counts overflow where Python's do not.
+COUNT = click.IntRange(1, 2**31 - 1)
+SEED = click.IntRange(0, 2**63 - 1)
+
 _IMAGE_FOLDER = "imagefolder"
 _STAGE = re.compile(r"(\d+)x(\d+)(?:/([12]))?")
 
@@ -105,7 +109,7 @@ def image_options(command: Command) -> Command:
         ),
         click.option(
             "--split-seed",
-            type=click.IntRange(min=0),
+            type=SEED,
             default=0,
             help="Decides which images these are. All commands must be given the same.",
         ),
@@ -130,7 +134,7 @@ def shape_options(command: Command) -> Command:
     options = (
         click.option(
             "--resolution",
-            type=click.IntRange(min=8),
+            type=click.IntRange(8, 2**31 - 1),
             show_default="that of the images; imagefolder: 224",
             help="Height and width to which images are brought, pixels.",
         ),
@@ -161,9 +165,7 @@ def shape_options(command: Command) -> Command:
 def device_options(command: Command) -> Command:
     """Where networks run."""
     for option in (
-        click.option(
-            "--threads", type=click.IntRange(min=1), default=1, help="Of the CPU, for networks."
-        ),
+        click.option("--threads", type=COUNT, default=1, help="Of the CPU, for networks."),
         click.option("--device", default="cpu", help="Where networks run: cpu, cuda, mps."),
     ):
         command = option(command)

@@ -37,6 +37,7 @@ _TOP = 5
 
 
 @click.command(epilog=on_several_gpus("retrain"))
+@clear_errors
 @click.option("--storage", help="Where a search has kept its study.")
 @click.option("--study-name", help="Its name there.")
 @click.option(
@@ -63,7 +64,6 @@ _TOP = 5
     help="The checkpoint to write. If it exists, the training goes on from there.",
 )
 @device_options
-@clear_errors
 def retrain(
     storage: str | None,
     study_name: str | None,

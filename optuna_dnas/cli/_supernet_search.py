@@ -20,14 +20,18 @@ from optuna_dnas.cli._report import report
 from optuna_dnas.cli._study import check_device
 from optuna_dnas.cli._study import open_study
 from optuna_dnas.cli._study import optimize
+from optuna_dnas.cli._supernet_options import COUNT
 from optuna_dnas.cli._supernet_options import device_options
 from optuna_dnas.cli._supernet_options import image_options
 from optuna_dnas.cli._supernet_options import IMAGE_PARAMETERS
 from optuna_dnas.cli._supernet_options import ImageOptions
+from optuna_dnas.cli._supernet_options import SEED
 from optuna_dnas.objectives.supernet import ImageData
 from optuna_dnas.objectives.supernet import MobileSupernet
 from optuna_dnas.objectives.supernet import SupernetObjective
 from optuna_dnas.objectives.supernet import TrainedSupernet
+from optuna_dnas.objectives.training import precision_text
+from optuna_dnas.objectives.training import PRECISIONS
 from optuna_dnas.search_space import MobileNetSpec
 
 
@@ -36,6 +40,7 @@ SHAPE_KEY = "dnas:mobilenet_shape"
 
 
 @click.command()
+@clear_errors
 @click.option(
     "--checkpoint",
     type=click.Path(path_type=Path),
@@ -46,16 +51,21 @@ SHAPE_KEY = "dnas:mobilenet_shape"
 @click.option(
     "--trials",
     "n_trials",
-    type=click.IntRange(min=1),
+    type=COUNT,
     default=100,
     help="How many networks to evaluate.",
 )
-@click.option("--seed", type=click.IntRange(min=0), help="For the same search again.")
+@click.option("--seed", type=SEED, help="For the same search again.")
 @goal_options(("validation_accuracy", "flops", "params", "latency"))
 @study_options(default_name="the dataset's, and -supernet")
 @device_options
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    show_default="as the supernet was trained",
+    help="Number format; auto: a short one on CUDA.",
+)
 @click.pass_context
-@clear_errors
 def search(
     context: click.Context,
     checkpoint: Path,
@@ -68,6 +78,7 @@ def search(
     dashboard: bool,
     device: str,
     threads: int,
+    precision: str | None,
 ) -> None:
     """Search for the best network, with the weights that it has in a trained supernet.
 
@@ -81,7 +92,10 @@ def search(
     trained = TrainedSupernet.load(checkpoint)
     data = images.open(trained.shape.image_size)
     _check_same_images(trained, data, checkpoint)
-    model = MobileSupernet(trained, data, device=device, n_threads=threads)
+    model = MobileSupernet(trained, data, device=device, n_threads=threads, precision=precision)
+    # Single precision is not named: studies that know no other go on.
+    short = precision_text(model.precision, device).strip()
+    number_format = {"precision": short} if short else {}
     objective = SupernetObjective(
         model,
         **goal.about_costs,
@@ -94,7 +108,7 @@ def search(
         storage=storage,
         name=study_name or f"{images.dataset}-supernet",
         benchmark="supernet",
-        conditions={"weights": trained.digest(), "images": data.digest()},
+        conditions={"weights": trained.digest(), "images": data.digest()} | number_format,
     )
     study.set_user_attr(SHAPE_KEY, asdict(trained.shape))
     click.echo(f"Searching the networks of the supernet {checkpoint}.")

@@ -34,6 +34,7 @@ _NEAR_CHANCE = 0.8
 
 
 @click.command(epilog=on_several_gpus("train"))
+@clear_errors
 @image_options
 @shape_options
 @config_options(SupernetConfig(), SupernetConfig.imagenet(), SUPERNET)
@@ -45,7 +46,6 @@ _NEAR_CHANCE = 0.8
 )
 @device_options
 @click.pass_context
-@clear_errors
 def train(
     context: click.Context,
     images: ImageOptions,
@@ -107,7 +107,7 @@ def _summary(trained: TrainedSupernet, output: Path) -> str:
 
 def _rounded(number: float) -> str:
     if number >= 1e12:
-        return f"{number:.1e}"
+        return f"{number:.1e}" if number < math.inf else "more than 1e308"
     for factor, unit in ((1e9, " billion"), (1e6, " million")):
         if number >= factor:
             return f"{number / factor:.3g}{unit}"

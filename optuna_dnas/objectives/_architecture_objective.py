@@ -1,6 +1,7 @@
 """What all objectives of declared spaces have in common."""
 
 import abc
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -34,6 +35,10 @@ _DIRECTIONS = {
 }
 
 
+Offered = Sequence[str] | Mapping[str, StudyDirection | str]
+"""Metrics by name, with their directions where these are not known."""
+
+
 class ArchitectureObjective(abc.ABC, Generic[ArchitectureT]):
     """Asks a trial for an architecture, measures it, and keeps what is known about it.
 
@@ -41,7 +46,11 @@ class ArchitectureObjective(abc.ABC, Generic[ArchitectureT]):
         space: The space of the architectures. Its limits are recorded as constraints.
         measured: The metrics that :meth:`_measure` gives.
         metrics: What to optimise.
-        offered: What `metrics` may be of.
+        offered: What `metrics` may be of: names; or, for others than accuracies, training time,
+            costs and latency, a mapping from each name to ``"maximize"`` or ``"minimize"``.
+
+    Raises:
+        ValueError: An argument is not what it should be; the message names it.
     """
 
     def __init__(
@@ -50,10 +59,12 @@ class ArchitectureObjective(abc.ABC, Generic[ArchitectureT]):
         *,
         measured: Sequence[str],
         metrics: Sequence[str],
-        offered: Sequence[str] = tuple(_DIRECTIONS),
+        offered: Offered = _DIRECTIONS,
     ) -> None:
-        _check_metrics(metrics, offered)
+        directions = _directions(offered)
+        _check_metrics(metrics, directions)
         self._metrics = tuple(metrics)
+        self._directions = [directions[name] for name in metrics]
         self._measured = tuple(measured)
         self.space = space
 
@@ -70,7 +81,7 @@ class ArchitectureObjective(abc.ABC, Generic[ArchitectureT]):
     @property
     def directions(self) -> list[StudyDirection]:
         """For ``optuna.create_study``."""
-        return [_DIRECTIONS[name] for name in self._metrics]
+        return list(self._directions)
 
     @property
     def cost_limits(self) -> CostLimits:
@@ -163,7 +174,22 @@ def _by_name(cost: Cost | None) -> dict[str, float]:
     return {} if cost is None else asdict(cost)
 
 
-def _check_metrics(metrics: Sequence[str], offered: Sequence[str]) -> None:
+def _directions(offered: Offered) -> dict[str, StudyDirection]:
+    known = offered if isinstance(offered, Mapping) else _DIRECTIONS
+    given = {name: known.get(name) for name in offered}
+    directions = {}
+    for name, direction in given.items():
+        word = direction.name if isinstance(direction, StudyDirection) else str(direction)
+        if word.upper() not in ("MAXIMIZE", "MINIMIZE"):
+            raise ValueError(
+                f"`offered` must say the direction of {name!r}, as {{{name!r}: 'maximize'}} or "
+                f"{{{name!r}: 'minimize'}}, but got {direction}."
+            )
+        directions[name] = StudyDirection[word.upper()]
+    return directions
+
+
+def _check_metrics(metrics: Sequence[str], offered: Iterable[str]) -> None:
     if isinstance(metrics, str):
         raise ValueError(f"`metrics` must be a sequence of names, but got {metrics!r}.")
     if not metrics or len(set(metrics)) < len(metrics):

@@ -2,12 +2,16 @@
 
 A store is a directory, memory-mapped when it is opened. N: cells, R: runs of a cell at most::
 
-    meta.json          format, version, size of the source, N, and R of every number of epochs
+    meta.json          format, version, size of the source, N, R of every number of epochs, the
+                       CRC32C of the other files, and a checksum of itself
     cells.npy          (N,) of `CELL_DTYPE`, sorted by hash
     metrics_108.npy    (N, R, 2, 4) float64: cell, run, stop, metric; NaN where there was no run
 
 There is one file of metrics for every number of epochs. The doubles are those of the TFRecord
 file, bit by bit. Runs keep their order in that file.
+
+Checksums are compared when a store is opened. A CRC32C reads 10 GB a second, SHA-256 1 (80 MB of
+random bytes on an AMD64 CPU: 0.010 s and 0.057 s), so that a store still opens in a moment.
 """
 
 from array import array
@@ -22,6 +26,7 @@ import sys
 from typing import Any
 from typing import NamedTuple
 
+import google_crc32c
 import numpy as np
 import numpy.typing as npt
 
@@ -30,6 +35,10 @@ from optuna_dnas._typing import IntArray
 from optuna_dnas.exceptions import CorruptFileError
 from optuna_dnas.objectives._cell_table import METRIC_NAMES
 from optuna_dnas.objectives._cell_table import STOPS
+from optuna_dnas.objectives._checksum import CHECKSUM
+from optuna_dnas.objectives._checksum import is_intact
+from optuna_dnas.objectives._checksum import seal
+from optuna_dnas.objectives._checksum import UNSEALED
 from optuna_dnas.objectives._nasbench101_record import parse_record
 from optuna_dnas.objectives._nasbench101_record import Record
 from optuna_dnas.objectives._stored_cell import CELL_DTYPE
@@ -41,8 +50,10 @@ if sys.platform != "win32":
     import fcntl
 
 
-_FORMAT, _VERSION = "optuna-dnas NASBench-101 store", 1
+# Version 1 had no checksums.
+_FORMAT, _VERSION = "optuna-dnas NASBench-101 store", 2
 _META, _CELLS = "meta.json", "cells.npy"
+_DAMAGED = "damaged, or edited: its checksum is another one. Delete the store to make it again."
 
 
 class Store(NamedTuple):
@@ -56,7 +67,8 @@ def open_store(path: Path) -> Store:
     """Map the arrays of a store.
 
     Raises:
-        CorruptFileError: It is not a store, or a file of it is missing or of another shape.
+        CorruptFileError: It is not a store, or a file of it is missing, damaged or of another
+            shape.
     """
     meta = _read_meta(path)
     if meta is None:
@@ -66,9 +78,12 @@ def open_store(path: Path) -> Store:
             f"{path}: a store of version {meta.get('version')}, but this release reads version "
             f"{_VERSION}. Convert the TFRecord file again."
         )
+    if not is_intact((path / _META).read_bytes()):
+        raise CorruptFileError(f"{path / _META}: {_DAMAGED}")
     try:
         n_cells = int(meta["n_cells"])
         n_repeats = {int(epochs): int(n) for epochs, n in meta["n_repeats"].items()}
+        crc32c = {str(name): int(crc) for name, crc in meta["crc32c"].items()}
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise CorruptFileError(f"{path / _META}: does not describe a store.") from None
     metrics = {
@@ -79,7 +94,11 @@ def open_store(path: Path) -> Store:
         )
         for epochs, n in n_repeats.items()
     }
-    return Store(_open_array(path / _CELLS, CELL_DTYPE, (n_cells,)), metrics)
+    cells = _open_array(path / _CELLS, CELL_DTYPE, (n_cells,))
+    for name in (_CELLS, *map(_metrics_name, n_repeats)):
+        if _crc32c(path / name) != crc32c.get(name):
+            raise CorruptFileError(f"{path / name}: {_DAMAGED}")
+    return Store(cells, metrics)
 
 
 def is_current(store: Path, source: Path) -> bool:
@@ -133,6 +152,11 @@ def _read_meta(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return meta if isinstance(meta, dict) and meta.get("format") == _FORMAT else None
+
+
+def _crc32c(path: Path) -> int:
+    crc: int = google_crc32c.value(np.memmap(path, dtype=np.uint8, mode="r"))
+    return crc
 
 
 def _open_array(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
@@ -205,9 +229,11 @@ def _write_store(source: Path, folder: Path, on_progress: ProgressCallback | Non
         "source_size": file.st_size,
         "n_cells": len(places),
         "n_repeats": table.write_metrics(folder, places),
+        "crc32c": {part.name: _crc32c(part) for part in sorted(folder.iterdir())},
+        CHECKSUM: UNSEALED,
     }
     path = folder / _META
-    path.write_text(json.dumps(meta, indent=2), encoding="utf-8")
+    path.write_bytes(seal(json.dumps(meta, indent=2).encode()))
     # A file from the future, by another machine's clock, must not be converted at every opening.
     made_at = max(path.stat().st_mtime_ns, file.st_mtime_ns)
     os.utime(path, ns=(made_at, made_at))

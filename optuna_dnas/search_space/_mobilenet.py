@@ -100,7 +100,11 @@ class MobileNetSpace(SearchSpace[MobileNetSpec]):
     @property
     def size(self) -> float:
         n = len(self.shape.choices)
-        return float(math.prod(sum(_depth_counts(s.n_layers, n)) for s in self.shape.stages))
+        size = math.prod(sum(_depth_counts(s.n_layers, n)) for s in self.shape.stages)
+        try:
+            return float(size)
+        except OverflowError:
+            return math.inf
 
     @property
     def declaration(self) -> dict[str, Any]:

@@ -19,6 +19,9 @@ from optuna_dnas.search_space._mobilenet_spec import MobileNetSpec
 
 
 _CHANNEL_DIVISOR = 8
+# Not tuned: far more than is trained (ProxylessNAS has 21 layers of at most 1,920 channels), and
+# little enough to be counted and built.
+_MAX_LAYERS, _MAX_CHANNELS = 256, 2**20
 _NOT_COUNTS = ("stages", "kernels", "expansions", "width")
 
 
@@ -123,8 +126,14 @@ class MobileNetShape:
         for kernel in self.kernels:
             if kernel % 2 == 0:
                 raise ValueError(f"`kernels` must be odd, but got {kernel}.")
+            if kernel > 2 * self.image_size - 1:
+                raise ValueError(
+                    f"`kernels` must be at most {2 * self.image_size - 1}, which sees all of an "
+                    f"image of {self.image_size} pixels from each of them, but got {kernel}."
+                )
         if self.stem_stride not in (1, 2):
             raise ValueError(f"`stem_stride` must be 1 or 2, but got {self.stem_stride}.")
+        self._check_size()
 
     @classmethod
     def small(
@@ -225,6 +234,22 @@ class MobileNetShape:
                     f"`spec` must have layers of {', '.join(map(str, self.choices))}, but got "
                     f"{choice}: {spec}."
                 )
+
+    def _check_size(self) -> None:
+        """Raise `ValueError` if the networks are too large to be counted or built."""
+        n_layers = sum(stage.n_layers for stage in self.stages)
+        if n_layers > _MAX_LAYERS:
+            raise ValueError(
+                f"`stages` must have at most {_MAX_LAYERS:,} layers in all, but got {n_layers:,}."
+            )
+        channels = max(self.stem_channels, self.first_channels, *(s.channels for s in self.stages))
+        widest = max(channels * self.width * max(self.expansions), self.head_channels)
+        if not max(widest, self.head_channels * self.width) <= _MAX_CHANNELS:
+            raise ValueError(
+                f"`width` must make at most {_MAX_CHANNELS:,} channels, expanded ones included, "
+                f"but got {self.width:g} of {channels:,} and {self.head_channels:,} channels and "
+                f"`expansions` of {self.expansions}."
+            )
 
     def _check_types(self) -> None:
         """Raise `ValueError` if a number that counts is none, as a file may have it."""

@@ -132,6 +132,8 @@ def test_dashboard_is_published(checkpoint: Path) -> None:
         (["--max-latency", 0], "--max-latency"),
         (["--trials", 0], "--trials"),
         (["--device", "tpu"], "but got 'tpu'"),
+        (["--precision", "float16"], "`precision` must not be 'float16' on 'cpu'"),
+        (["--seed", "99999999999999999999"], "--seed"),
     ],
 )
 def test_errors_are_messages(checkpoint: Path, options: list[object], message: str) -> None:
@@ -150,6 +152,13 @@ def test_file_that_is_no_checkpoint_is_refused(checkpoint: Path) -> None:
     assert "ckpt is no checkpoint" in assert_is_message(search(checkpoint))
 
 
+def test_a_byte_of_a_checkpoint_that_was_changed_is_told(checkpoint: Path) -> None:
+    content = bytearray(checkpoint.read_bytes())
+    content[len(content) // 2] ^= 1
+    checkpoint.write_bytes(content)
+    assert "ckpt is no checkpoint as it was written" in assert_is_message(search(checkpoint))
+
+
 def test_another_search_needs_another_study(checkpoint: Path) -> None:
     assert search(checkpoint).exit_code == 0
     # Other weights.
@@ -159,6 +168,8 @@ def test_another_search_needs_another_study(checkpoint: Path) -> None:
     assert "Choose another --study-name" in message
     message = assert_is_message(search(checkpoint, "--max-params", 20_000))
     assert "max_params 20,000" in message
+    message = assert_is_message(search(checkpoint, "--precision", "bfloat16"))
+    assert "precision bfloat16" in message
     # Another space.
     assert train("wide", "--width", 2).exit_code == 0
     assert "Choose another --study-name" in assert_is_message(search("wide"))

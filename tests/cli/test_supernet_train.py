@@ -118,6 +118,20 @@ def test_idx_files(folder: Path) -> None:
         (["--batch-size", "33", "--accumulation", "2"], "`batch_size` must be 2 equal parts"),
         (["--device", "tpu"], "but got 'tpu'"),
         (["--output", "no/folder/ckpt"], "no/folder"),
+        (["--learning-rate", "inf"], "`learning_rate` must be finite, but got inf"),
+        (["--learning-rate", "nan"], "`learning_rate` must be positive, but got nan"),
+        (["--weight-decay", "inf"], "`weight_decay` must be finite, but got inf"),
+        (["--resolution", "100000"], "need 71,880 GB of memory, but the machine has"),
+        (["--width", "1e300"], "`width` must make at most 1,048,576 channels"),
+        (["--width", "inf"], "`width` must make at most 1,048,576 channels"),
+        (["--width", "nan"], "`width` must be positive, but got nan"),
+        (["--kernels", "999999999"], "`kernels` must be at most 15"),
+        (["--expansions", "999999999"], "but got 1 of 8 and 64 channels and `expansions` of"),
+        (["--stages", "16x99999999999999999999"], "`stages` must have at most 256 layers"),
+        (["--stages", "99999999999999999999x1"], "`width` must make at most 1,048,576 channels"),
+        (["--seed", "99999999999999999999"], "--seed"),
+        (["--steps", "99999999999999999999"], "--steps"),
+        (["--precision", "float16"], "`precision` must not be 'float16' on 'cpu'"),
     ],
 )
 def test_errors_are_messages(folder: Path, options: list[str], message: str) -> None:
@@ -154,3 +168,11 @@ def test_output_that_is_something_else_is_kept(folder: Path) -> None:
 def test_loss_that_diverges_is_a_message(folder: Path) -> None:
     message = assert_is_message(train("ckpt", "--learning-rate", 1e30, steps=40))
     assert "A lower --learning-rate may help" in message
+
+
+def test_log_files_have_lines_and_no_bar(folder: Path) -> None:
+    """Here standard error is no terminal."""
+    result = train("ckpt", steps=40)
+    assert "\r" not in result.output
+    assert len([line for line in result.stderr.splitlines() if "40/40" in line]) <= 1
+    assert len(result.stderr.splitlines()) <= 3

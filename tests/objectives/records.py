@@ -16,6 +16,9 @@ import google_crc32c
 import numpy as np
 
 from optuna_dnas.exceptions import OutOfDomainError
+from optuna_dnas.objectives._checksum import CHECKSUM
+from optuna_dnas.objectives._checksum import seal
+from optuna_dnas.objectives._checksum import UNSEALED
 from optuna_dnas.search_space import ModelSpec
 
 
@@ -120,3 +123,13 @@ def random_runs(
 
 def _values(rng: np.random.Generator) -> tuple[float, ...]:
     return (float(rng.uniform(100, 4000)), *rng.random(3).tolist())
+
+
+def reseal(store: Path) -> None:
+    """Give a store the checksums of its files as they are now."""
+    meta = json.loads((store / "meta.json").read_text())
+    meta["crc32c"] = {
+        path.name: google_crc32c.value(path.read_bytes()) for path in store.glob("*.npy")
+    }
+    text = json.dumps(meta | {CHECKSUM: UNSEALED})
+    (store / "meta.json").write_bytes(seal(text.encode()))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 import signal
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 from optuna_dnas.exceptions import CorruptFileError
+from optuna_dnas.objectives._checksum import seal
+from optuna_dnas.objectives._checksum import UNSEALED
 from optuna_dnas.objectives._nasbench101_store import convert
 from optuna_dnas.objectives._nasbench101_store import is_current
 from optuna_dnas.objectives._nasbench101_store import open_store
@@ -25,6 +28,8 @@ from .records import write_table
 CONVERTER = """
 import sys
 from pathlib import Path
+from optuna_dnas.objectives._checksum import seal
+from optuna_dnas.objectives._checksum import UNSEALED
 from optuna_dnas.objectives._nasbench101_store import convert
 
 def on_progress(done):
@@ -130,7 +135,7 @@ def test_changed_file_replaces_the_store(source: Path, store: Path) -> None:
 
 def test_store_of_another_version_is_refused_and_made_again(source: Path, store: Path) -> None:
     meta = store / "meta.json"
-    meta.write_text(meta.read_text().replace('"version": 1', '"version": 99'))
+    meta.write_text(meta.read_text().replace('"version": 2', '"version": 99'))
     with pytest.raises(CorruptFileError, match="version 99"):
         open_store(store)
 
@@ -204,25 +209,44 @@ def test_part_of_another_shape_or_size_is_refused(store: Path, name: str) -> Non
         open_store(store)
 
 
-@pytest.mark.parametrize("name", ["cells.npy", "metrics_108.npy"])
-def test_corrupt_header_of_a_part_is_refused_or_harmless(store: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["meta.json", "cells.npy", "metrics_108.npy"])
+def test_store_is_refused_with_any_byte_changed(store: Path, name: str) -> None:
+    """Padding of headers and white space of JSON included."""
     good = (store / name).read_bytes()
-    cells, metrics = open_store(store)
-    expected = cells.tobytes() + metrics[108].tobytes()
-    for position in range(good.index(b"\n", 10)):
+    rng = np.random.default_rng(0)
+    for position, mask in enumerate(rng.integers(1, 256, size=len(good))):
         bad = bytearray(good)
-        bad[position] ^= 1
+        bad[position] ^= int(mask)
         (store / name).write_bytes(bad)
-        try:
-            cells, metrics = open_store(store)
-        except CorruptFileError:
-            continue
-        assert cells.tobytes() + metrics[108].tobytes() == expected
+        with pytest.raises(CorruptFileError, match=r"table\.store"):
+            open_store(store)
+    (store / name).write_bytes(good)
+    assert len(open_store(store).cells) == 5
+
+
+def test_white_space_of_a_store_is_part_of_it(store: Path) -> None:
+    meta = store / "meta.json"
+    meta.write_bytes(meta.read_bytes().replace(b" ", b"\t", 1))
+    with pytest.raises(CorruptFileError, match=r"meta\.json: damaged, or edited"):
+        open_store(store)
+
+
+def test_store_of_the_version_without_checksums_is_made_again(source: Path, store: Path) -> None:
+    meta = json.loads((store / "meta.json").read_text()) | {"version": 1}
+    del meta["crc32c"], meta["checksum"]
+    (store / "meta.json").write_text(json.dumps(meta, indent=2))
+    message = "a store of version 1, .* reads version 2. Convert the TFRecord file again"
+    with pytest.raises(CorruptFileError, match=message):
+        open_store(store)
+    assert not is_current(store, source)
+    convert(source, store)
+    assert len(open_store(store).cells) == 5
 
 
 @pytest.mark.parametrize("n_repeats", ["3", '{"a": 3}', '{"108": null}'])
 def test_meta_that_describes_nothing_is_refused(store: Path, n_repeats: str) -> None:
-    meta = '{"format": "optuna-dnas NASBench-101 store", "version": 1, "n_cells": 5'
-    (store / "meta.json").write_text(f'{meta}, "n_repeats": {n_repeats}}}')
-    with pytest.raises(CorruptFileError, match=r"meta\.json"):
+    meta = '{"format": "optuna-dnas NASBench-101 store", "version": 2, "n_cells": 5'
+    text = f'{meta}, "n_repeats": {n_repeats}, "crc32c": {{}}, "checksum": "{UNSEALED}"}}'
+    (store / "meta.json").write_bytes(seal(text.encode()))
+    with pytest.raises(CorruptFileError, match=r"meta\.json: does not describe a store"):
         open_store(store)

@@ -28,6 +28,7 @@ from optuna_dnas.search_space import ModelSpec
 from .records import OPS
 from .records import random_runs
 from .records import random_specs
+from .records import reseal
 from .records import Run
 from .records import write_table
 
@@ -230,6 +231,7 @@ def test_unsorted_store_is_refused(tmp_path: Path, runs: list[Run]) -> None:
     NASBench101Table.open(write_table(tmp_path / "t.tfrecord", runs))
     cells = tmp_path / "t.tfrecord.store" / "cells.npy"
     np.save(cells, np.load(cells)[::-1])
+    reseal(cells.parent)
     with pytest.raises(CorruptFileError, match="not sorted"):
         NASBench101Table.open(tmp_path / "t.tfrecord")
 

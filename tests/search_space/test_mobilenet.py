@@ -1,5 +1,6 @@
 from dataclasses import asdict
 import json
+import math
 
 from hypothesis import given
 from hypothesis import settings
@@ -237,11 +238,26 @@ def test_a_shape_from_a_file_is_checked(change: dict[str, object], message: str)
         ({"expansions": ()}, "`expansions` must be different positive integers"),
         ({"image_size": 0}, "`image_size` must be positive, but got 0"),
         ({"stem_stride": 3}, "`stem_stride` must be 1 or 2, but got 3"),
+        ({"kernels": (3, 449)}, "`kernels` must be at most 447, .* but got 449"),
+        ({"width": math.inf}, "`width` must make at most 1,048,576 channels, .* got inf of 320"),
+        ({"width": math.nan}, "`width` must be positive, but got nan"),
+        ({"expansions": (10**9,)}, "`width` must make at most .* `expansions` of .1000000000"),
+        ({"head_channels": 10**9}, "`width` must make at most .* and 1,000,000,000 channels"),
+        ({"stages": (Stage(8, 10**20, 1),)}, "`stages` must have at most 256 layers"),
+        ({"stages": (Stage(8, 200, 1), Stage(8, 57, 1))}, "layers in all, but got 257"),
     ],
 )
 def test_impossible_shapes_are_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         MobileNetShape(**settings)  # type: ignore[arg-type]
+
+
+def test_a_size_beyond_numbers_is_infinite() -> None:
+    """Of 256 layers with 20 choices there are more than floats have digits for."""
+    shape = MobileNetShape(
+        stages=(Stage(8, 256, 1),), kernels=(3, 5, 7, 9, 11), expansions=(1, 2, 3, 4)
+    )
+    assert MobileNetSpace(shape).size == math.inf
 
 
 def test_the_picture_has_a_block_for_every_layer_that_is_not_skipped() -> None:

@@ -11,9 +11,8 @@ from typing import TypeVar
 from optuna_dnas._checks import check_not_negative
 from optuna_dnas._checks import check_positive
 from optuna_dnas.objectives.supernet._paths import PATH_SAMPLERS
+from optuna_dnas.objectives.training import PRECISIONS
 
-
-PRECISIONS = ("auto", "single", "float16", "bfloat16")
 
 ConfigT = TypeVar("ConfigT", bound="OptimizationConfig")
 
@@ -38,8 +37,8 @@ class OptimizationConfig:
         ema_decay: Evaluate a moving average of the weights with this decay a step; `None`: the
             weights themselves.
         dropout: Before the dense layer.
-        precision: ``"auto"`` (bfloat16 or float16 on CUDA, else single), ``"single"``,
-            ``"float16"`` or ``"bfloat16"``.
+        precision: Of the training, and of what measures it: ``"auto"`` (bfloat16 or float16 on
+            CUDA, else single), ``"single"``, ``"float16"`` or ``"bfloat16"``.
         checkpoint_interval: Steps from one checkpoint to the next; at the end there is always
             one.
         seed: Decides weights, order and augmentation of images, and subnets.

@@ -8,12 +8,19 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from contextlib import contextmanager
+import os
+import threading
 
 import torch
 from torch import nn
 
-from optuna_dnas.objectives.training import mixed_dtype
+from optuna_dnas.objectives.training import precision_name
+from optuna_dnas.objectives.training import resolve_precision
 
+
+# Settings of a launcher, and of a shell in which something else has been trained.
+_ENVIRONMENT = "ACCELERATE_"
+_scope_lock = threading.RLock()
 
 _FORMATS = {"single": "no", "float16": "fp16", "bfloat16": "bf16"}
 
@@ -34,8 +41,9 @@ class Distribution:
     def __init__(self, device: torch.device, precision: str) -> None:
         from accelerate import Accelerator
 
+        self._precision = precision_name(resolve_precision(precision, device))
         self._accelerator = Accelerator(
-            mixed_precision=_FORMATS[_resolve(precision, device)], cpu=device.type == "cpu"
+            mixed_precision=_FORMATS[self._precision], cpu=device.type == "cpu"
         )
         # accelerate knows kinds of devices, but for a single process not which one of several.
         self._device = device if self.n_processes == 1 else self._accelerator.device
@@ -44,6 +52,11 @@ class Distribution:
     def device(self) -> torch.device:
         """Of this process."""
         return self._device
+
+    @property
+    def precision(self) -> str:
+        """Of the training: never "auto"."""
+        return self._precision
 
     @property
     def n_processes(self) -> int:
@@ -117,7 +130,8 @@ def accelerate_scope() -> Iterator[None]:
     """What accelerate keeps for the whole process is new within, and as it was afterwards.
 
     A training must neither take over the device and number format of another one, nor change those
-    of the user's own.
+    of the user's own; what it computes is up to its config, not to variables of the environment.
+    Trainings of several threads therefore take turns.
 
     Raises:
         ImportError: accelerate is not installed.
@@ -130,24 +144,17 @@ def accelerate_scope() -> Iterator[None]:
         raise ImportError(
             "Supernets are trained with accelerate: pip install 'optuna-dnas[supernet]'."
         ) from None
-    shared = [state._shared_state for state in (AcceleratorState, GradientState, PartialState)]
-    before = [dict(state) for state in shared]
-    for state in shared:
-        state.clear()
-    try:
-        yield
-    finally:
-        for state, values in zip(shared, before, strict=True):
-            state.clear()
-            state.update(values)
-
-
-def _resolve(precision: str, device: torch.device) -> str:
-    if precision == "float16" and device.type != "cuda":
-        raise ValueError(
-            f"`precision` must not be 'float16' on {device.type!r}: only CUDA trains in it."
-        )
-    if precision != "auto":
-        return precision
-    dtype = mixed_dtype(device)
-    return "single" if dtype is None else str(dtype).removeprefix("torch.")
+    states = (AcceleratorState, GradientState, PartialState)
+    with _scope_lock:
+        before = [vars(state)["_shared_state"] for state in states]
+        environment = {key: v for key, v in os.environ.items() if key.startswith(_ENVIRONMENT)}
+        try:
+            for state in states:
+                state._shared_state = {}  # What the user has made goes on with the one before.
+            for key in environment:
+                del os.environ[key]
+            yield
+        finally:
+            for state, shared in zip(states, before, strict=True):
+                state._shared_state = shared
+            os.environ.update(environment)

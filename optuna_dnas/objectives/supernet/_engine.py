@@ -20,6 +20,7 @@ from torch.optim.swa_utils import AveragedModel
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from optuna_dnas._optuna_compat import get_logger
 from optuna_dnas._torch_scope import private_generator
 from optuna_dnas._typing import IntArray
 from optuna_dnas.objectives.supernet._checkpoint import Checkpoint
@@ -37,6 +38,8 @@ from optuna_dnas.objectives.training import memory_layout
 
 Arguments = Sequence[tuple[Any, ...]]
 """What a step calls the network with beside the images, once for each entry."""
+
+_logger = get_logger(__name__)
 
 # Reading a loss waits for the device.
 _STEPS_BETWEEN_READINGS = 20
@@ -137,7 +140,7 @@ class Engine:
             tensors |= with_prefix("average", self._average.state_dict())
         tensors |= with_prefix("momentum", self._momentum_buffers())
         tensors["losses"] = self._losses
-        state = state | {"step": self.step}
+        state = state | {"step": self.step, "precision": self._distribution.precision}
         if self._distribution.scaler is not None:
             state["scaler"] = self._distribution.scaler.state_dict()
         return Checkpoint(kind, state, tensors)
@@ -152,7 +155,14 @@ class Engine:
             if name in buffers:
                 buffer = torch.empty_like(parameter).copy_(buffers[name])
                 self._optimizer.state[parameter] = {"momentum_buffer": buffer}
-        if self._distribution.scaler is not None:
+        before, now = checkpoint.state["precision"], self._distribution.precision
+        if before != now and self._distribution.is_main:
+            _logger.warning(
+                f"The training was in the precision {before} until now, and goes on in {now}: "
+                "that is what `precision` means on this device."
+            )
+        # There is none of another precision: a new one finds its scale.
+        if self._distribution.scaler is not None and "scaler" in checkpoint.state:
             self._distribution.scaler.load_state_dict(checkpoint.state["scaler"])
         self._losses.copy_(checkpoint.tensors["losses"])
         self.step = int(checkpoint.state["step"])

@@ -5,12 +5,15 @@ B: batch, C: channels, H and W: pixels, K: classes.
 
 from collections.abc import Callable
 import importlib.util
+import io
 import json
+import os
 from pathlib import Path
+import shutil
 from typing import Any
 
 import optuna
-from safetensors.torch import save_file
+from safetensors.torch import save
 import torch
 
 from optuna_dnas._torch_scope import torch_scope
@@ -25,6 +28,8 @@ from optuna_dnas.objectives.supernet._training import RetrainedNetwork
 
 # One image would make a program that takes no more.
 _N_EXAMPLES = 2
+# Within the folder, so that whoever may write there needs no more; it is there until all is.
+_UNFINISHED = ".unfinished-export"
 
 
 def export_network(
@@ -38,7 +43,8 @@ def export_network(
 
     ``network.pt2`` is a program of `torch.export`, ``network.onnx`` one of ONNX; both take any
     number of images. ``weights.safetensors`` needs no program, ``card.json`` is for programs, and
-    ``README.md`` tells people what it is and how to load it.
+    ``README.md`` tells people what it is and how to load it. All are there or none is; what an
+    export that was killed has left is replaced.
 
     Args:
         network: Trained to its end.
@@ -49,7 +55,7 @@ def export_network(
     Raises:
         FileExistsError: The directory holds something.
         ImportError: A package that ONNX needs is not installed.
-        OSError: A file cannot be written.
+        OSError: A file cannot be written; nothing is left of the others.
         ValueError: An argument is not what it should be; the message names it.
     """
     if format not in _WRITERS:
@@ -62,17 +68,59 @@ def export_network(
     if format == "onnx":
         _check_onnx()
     directory = Path(directory)
-    if directory.exists() and any(directory.iterdir()):
-        raise FileExistsError(f"`directory` must be new or empty, but {directory} is not.")
+    _check_free(directory)
     name, write_program = _WRITERS[format]
     card = describe(network, program=name, study=study)
     with torch_scope(grad=False):
         program = _trace(network)
-    directory.mkdir(parents=True, exist_ok=True)
-    write_program(program, directory / name)
-    save_file(_weights(network.network), directory / WEIGHTS)
-    (directory / CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    (directory / README).write_text(write_readme(network, card), encoding="utf-8")
+
+    def write(folder: Path) -> None:
+        write_program(program, folder / name)
+        (folder / WEIGHTS).write_bytes(save(_weights(network.network)))
+        (folder / CARD).write_bytes((json.dumps(card, indent=2) + "\n").encode())
+        (folder / README).write_bytes(write_readme(network, card).encode())
+
+    _fill(directory, write)
+
+
+def _check_free(directory: Path) -> None:
+    if not directory.exists() or (directory / _UNFINISHED).is_dir():
+        return
+    if any(directory.iterdir()):
+        raise FileExistsError(f"`directory` must be new or empty, but {directory} is not.")
+
+
+def _fill(directory: Path, write: Callable[[Path], None]) -> None:
+    """All that ``write`` makes in a folder, or nothing."""
+    new = [folder for folder in (directory, *directory.parents) if not folder.exists()]
+    unfinished = directory / _UNFINISHED
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if unfinished.exists():
+            _discard(directory)
+        unfinished.mkdir()
+        write(unfinished)
+        for path in unfinished.iterdir():
+            with path.open("r+b") as file:
+                os.fsync(file.fileno())
+            path.replace(directory / path.name)
+        unfinished.rmdir()
+    except BaseException as error:
+        _discard(directory)
+        for folder in new:  # the innermost first
+            if folder.exists():
+                folder.rmdir()
+        if isinstance(error, OSError):
+            reason = f"{error.strerror or error}: the network cannot be written"
+            raise OSError(error.errno, reason, str(directory)) from error
+        raise
+
+
+def _discard(directory: Path) -> None:
+    """What an export that has not ended has made, in a folder that was empty."""
+    shutil.rmtree(directory / _UNFINISHED, ignore_errors=True)
+    for name in (*(program for program, _ in _WRITERS.values()), WEIGHTS, CARD, README):
+        (directory / name).unlink(missing_ok=True)
 
 
 def _check_onnx() -> None:
@@ -96,7 +144,10 @@ def _trace(network: RetrainedNetwork) -> torch.export.ExportedProgram:
 
 
 def _write_torch(program: torch.export.ExportedProgram, path: Path) -> None:
-    torch.export.save(program, path)
+    # Not to the file: where it cannot be written, PyTorch's own writer ends the process.
+    content = io.BytesIO()
+    torch.export.save(program, content)
+    path.write_bytes(content.getbuffer())
 
 
 def _write_onnx(program: torch.export.ExportedProgram, path: Path) -> None:

@@ -12,7 +12,9 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from optuna_dnas._progress import progress_bar
 from optuna_dnas.objectives.supernet._checkpoint import Checkpoint
+from optuna_dnas.objectives.supernet._checkpoint import values_read
 from optuna_dnas.objectives.supernet._config import OptimizationConfig
 from optuna_dnas.objectives.supernet._distribution import accelerate_scope
 from optuna_dnas.objectives.supernet._engine import Arguments
@@ -109,7 +111,7 @@ class Job:
         batches = self.data.batches(
             part, batch_size=_EVALUATION_BATCH, device=engine.distribution.device
         )
-        return list(evaluate(network, batches))
+        return list(evaluate(network, batches, precision=self.config.precision))
 
     def _write(self, engine: Engine, results: dict[str, Any]) -> None:
         if engine.distribution.is_main:
@@ -121,9 +123,12 @@ class Job:
         results = {"epoch": 0, "validations": {}, "accuracies": {}} if self.epoch_steps else {}
         if self.path.exists():
             checkpoint = Checkpoint.load(self.path, self.kind)
-            self._check_same(checkpoint.state)
-            engine.restore(checkpoint)
-            results = {name: checkpoint.state[name] for name in results}
+            with values_read(self.path):
+                known = self._known(checkpoint.state)
+            self._check_same(known)
+            with values_read(self.path):
+                engine.restore(checkpoint)
+                results = {name: checkpoint.state[name] for name in results}
         return results
 
     @property
@@ -137,11 +142,14 @@ class Job:
             "spec": str(self.spec) if self.spec else None,
         }
 
-    def _check_same(self, state: dict[str, Any]) -> None:
-        """Only a training of the same kind can be gone on with."""
+    def _known(self, state: dict[str, Any]) -> dict[str, Any]:
+        """What decides the outcome of the training of a checkpoint."""
         known = type(self.config).from_dict(state["config"]).identity
         known |= {"shape": MobileNetShape.from_dict(state["shape"])}
-        known |= {"architecture": state["spec"], "data": state["data"]}
+        return known | {"architecture": state["spec"], "data": state["data"]}
+
+    def _check_same(self, known: dict[str, Any]) -> None:
+        """Only a training of the same kind can be gone on with."""
         wanted = self.config.identity | {"shape": self.shape}
         wanted |= {"architecture": self._state["spec"], "data": self.data.digest()}
         for name, value in wanted.items():
@@ -170,7 +178,7 @@ class Job:
             raise PermissionError(f"`output` must be in a folder to write to, not in {folder}.")
 
     def _bar(self, engine: Engine, progress: bool) -> "tqdm[Any]":
-        return tqdm(
+        return progress_bar(
             total=self.n_steps,
             initial=engine.step,
             desc=self.kind,

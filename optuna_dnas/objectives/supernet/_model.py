@@ -20,6 +20,8 @@ from optuna_dnas.objectives.training import cudnn_settings
 from optuna_dnas.objectives.training import LatencyConfig
 from optuna_dnas.objectives.training import LatencyMeter
 from optuna_dnas.objectives.training import memory_layout
+from optuna_dnas.objectives.training import precision_text
+from optuna_dnas.objectives.training import resolve_precision
 from optuna_dnas.objectives.training import run_on_device
 from optuna_dnas.search_space import Cost
 from optuna_dnas.search_space import MobileNetShape
@@ -43,6 +45,7 @@ class MobileSupernet:
         n_calibration_images: Training images for the statistics, at most: as many as fill
             batches.
         n_validation_images: Validation images, at most; `None`: all.
+        precision: As in `SupernetConfig`; `None`: as the supernet was trained.
 
     Raises:
         ValueError: An argument is not what it should be; the message names it.
@@ -58,6 +61,7 @@ class MobileSupernet:
         batch_size: int = 256,
         n_calibration_images: int = 1_024,
         n_validation_images: int | None = 10_000,
+        precision: str | None = None,
     ) -> None:
         if data.digest() != trained.data_digest:
             raise ValueError(
@@ -70,12 +74,13 @@ class MobileSupernet:
         check_positive(self, "batch_size", "n_calibration_images")
         if n_validation_images is not None:
             check_positive(self, "n_validation_images")
-        resolve_device(device)  # A study should not begin with what cannot work.
+        self.precision = trained.config.precision if precision is None else precision
+        # A study should not begin with what cannot work.
+        resolve_precision(self.precision, resolve_device(device))
         self._supernet, self._space = trained.network, MobileNetSpace(trained.shape)
         self._data, self._device, self._n_threads = data, device, n_threads
         settings = (batch_size, n_calibration_images, n_validation_images)
-        text = f"{trained.digest()} {data.digest()} {settings}"
-        self._digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        self._digest_text = f"{trained.digest()} {data.digest()} {settings}"
         self._batches: dict[str, list[Batch]] = {}
         self._active: MobileNetSpec | None = None
 
@@ -101,13 +106,15 @@ class MobileSupernet:
         """``validation_accuracy`` of the active subnet.
 
         Raises:
+            DivergedError: A logit is infinite or NaN.
             InsufficientMemoryError: The device has not enough memory.
         """
 
         def run(device: torch.device) -> float:
             with cudnn_settings(device, deterministic=True):
                 network = self._calibrated(device)
-                return evaluate(network, self._images("validation", device)).top1
+                images = self._images("validation", device)
+                return evaluate(network, images, precision=self.precision).top1
 
         what = "The evaluation of a subnet"
         accuracy = run_on_device(run, what, device=self._device, n_threads=self._n_threads)
@@ -126,7 +133,8 @@ class MobileSupernet:
 
     def digest(self) -> str:
         """Equal only for equal weights, data, and way to evaluate."""
-        return self._digest
+        text = self._digest_text + precision_text(self.precision, self._device)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def _active_spec(self) -> MobileNetSpec:
@@ -138,7 +146,7 @@ class MobileSupernet:
         """A copy, since other subnets need other statistics."""
         network = deepcopy(self._supernet.subnet(self._active_spec)).to(device)
         network.to(memory_format=memory_layout(device))  # type: ignore[call-overload]
-        calibrate(network, self._images("train", device))
+        calibrate(network, self._images("train", device), precision=self.precision)
         return network
 
     def _images(self, part: str, device: torch.device) -> list[Batch]:

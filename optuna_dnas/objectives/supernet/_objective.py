@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from collections.abc import Sequence
-from typing import Any
+import math
 from typing import Protocol
 from typing import TypeVar
 
 import optuna
 
+from optuna_dnas.objectives._turns import exclusive
+from optuna_dnas.objectives.training import DivergedError
 from optuna_dnas.objectives.training import LatencyMeter
 from optuna_dnas.objectives.training import NetworkObjective
 from optuna_dnas.search_space import Cost
@@ -23,6 +25,9 @@ _ACCURACY = "validation_accuracy"
 
 class WeightSharingModel(Protocol[ArchitectureT]):
     """What any weight-sharing model has to offer, to be searched by `SupernetObjective`.
+
+    It needs no locks: objectives use a model in one thread at a time, also those of several
+    studies.
 
     For example a network of one hidden layer, of which the first neurons are used::
 
@@ -77,6 +82,9 @@ class WeightSharingModel(Protocol[ArchitectureT]):
 
         It should be the same whatever was evaluated before. Test data are not for a search. What
         else it gives is kept as user attributes of the trial.
+
+        Accuracy of logits that are NaN would look like any other: give NaN, or raise
+        `DivergedError`, and the trial is pruned with the reason.
         """
 
     def digest(self) -> str:
@@ -96,6 +104,7 @@ class SupernetObjective(NetworkObjective[ArchitectureT]):
     ``latency`` (milliseconds), with ``latency_batch_size`` and ``latency_device``. What is slower
     than ``max_latency`` is pruned without being evaluated.
 
+    Threads (``n_jobs``) take turns at a model: they gain nothing but what the sampler takes.
     Several GPUs: start a process for each, on one storage, with a model on its own device.
 
     Args:
@@ -154,26 +163,37 @@ class SupernetObjective(NetworkObjective[ArchitectureT]):
     def _cost(self, architecture: ArchitectureT) -> Cost | None:
         cost = self.space.cost(architecture)
         if cost is None:
-            self.model.activate(architecture)
-            cost = self.model.cost()
+            with exclusive(self.model) as model:
+                model.activate(architecture)
+                cost = model.cost()
         if cost is None and (self._limits.is_bounded or set(self._metrics) & set(COST_NAMES)):
             raise ValueError("`model.cost()` must not give None: cost is limited or optimised.")
         return cost
 
     def _run(self, architecture: ArchitectureT, trial: optuna.Trial | None) -> dict[str, float]:
-        self.model.activate(architecture)
-        results = dict(self.model.evaluate())
+        # As one: between the two, another thread would make another subnet the active one.
+        with exclusive(self.model) as model:
+            model.activate(architecture)
+            results = {name: float(value) for name, value in model.evaluate().items()}
         if _ACCURACY not in results:
             raise ValueError(f"`model.evaluate()` must give {_ACCURACY!r}, but got {results}.")
-        accuracy = float(results.pop(_ACCURACY))
+        accuracy = results.pop(_ACCURACY)
+        if not math.isfinite(accuracy):
+            raise DivergedError(f"The {_ACCURACY} of the subnet is {accuracy}.")
         if trial is not None:
             _keep(results, trial)
         return {_ACCURACY: accuracy}
 
+    def _latency(self, meter: LatencyMeter[ArchitectureT], architecture: ArchitectureT) -> float:
+        # What the meter builds may be of the model, and be evaluated by another thread.
+        with exclusive(self.model):
+            return super()._latency(meter, architecture)
+
     def _digest_text(self) -> str:
-        return self.model.digest()
+        with exclusive(self.model) as model:
+            return model.digest()
 
 
-def _keep(results: Mapping[str, Any], trial: optuna.Trial) -> None:
+def _keep(results: Mapping[str, float], trial: optuna.Trial) -> None:
     for name, value in results.items():
-        trial.set_user_attr(name, float(value))
+        trial.set_user_attr(name, value)

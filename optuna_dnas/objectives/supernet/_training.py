@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from optuna_dnas.exceptions import CorruptFileError
 from optuna_dnas.objectives.supernet._checkpoint import Checkpoint
+from optuna_dnas.objectives.supernet._checkpoint import values_read
 from optuna_dnas.objectives.supernet._config import RetrainConfig
 from optuna_dnas.objectives.supernet._config import SupernetConfig
 from optuna_dnas.objectives.supernet._engine import Arguments
@@ -79,17 +79,18 @@ class TrainedSupernet(_Trained):
         """
         checkpoint = Checkpoint.load(Path(path), _SUPERNET)
         state = checkpoint.state
-        shape = MobileNetShape.from_dict(state["shape"])
-        network = Supernet.build(shape)
-        _load_weights(network, checkpoint)
-        return cls(
-            shape=shape,
-            config=SupernetConfig.from_dict(state["config"]),
-            network=network,
-            step=state["step"],
-            losses=checkpoint.tensors["losses"],
-            data_digest=state["data"],
-        )
+        with values_read(Path(path)):
+            shape = MobileNetShape.from_dict(state["shape"])
+            network = Supernet.build(shape)
+            _load_weights(network, checkpoint)
+            return cls(
+                shape=shape,
+                config=SupernetConfig.from_dict(state["config"]),
+                network=network,
+                step=int(state["step"]),
+                losses=checkpoint.tensors["losses"],
+                data_digest=str(state["data"]),
+            )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -135,25 +136,23 @@ class RetrainedNetwork(_Trained):
         """
         checkpoint = Checkpoint.load(Path(path), _NETWORK)
         state = checkpoint.state
-        if "standardisation" not in state:
-            raise CorruptFileError(
-                f"{path} is no checkpoint of this version: it lacks how images are prepared."
+        with values_read(Path(path)):
+            shape = MobileNetShape.from_dict(state["shape"])
+            spec = MobileNetSpec.parse(state["spec"])
+            network = MobileNetwork.build(shape, spec)
+            _load_weights(network, checkpoint)
+            return cls(
+                shape=shape,
+                spec=spec,
+                config=RetrainConfig.from_dict(state["config"]),
+                network=network,
+                epoch=int(state["epoch"]),
+                accuracies={part: Accuracy(*v) for part, v in state["accuracies"].items()},
+                validations={int(n): Accuracy(*v) for n, v in state["validations"].items()},
+                losses=checkpoint.tensors["losses"],
+                data_digest=str(state["data"]),
+                standardisation=_standardisation(state["standardisation"]),
             )
-        shape, spec = MobileNetShape.from_dict(state["shape"]), MobileNetSpec.parse(state["spec"])
-        network = MobileNetwork.build(shape, spec)
-        _load_weights(network, checkpoint)
-        return cls(
-            shape=shape,
-            spec=spec,
-            config=RetrainConfig.from_dict(state["config"]),
-            network=network,
-            epoch=state["epoch"],
-            accuracies={part: Accuracy(*v) for part, v in state["accuracies"].items()},
-            validations={int(n): Accuracy(*v) for n, v in state["validations"].items()},
-            losses=checkpoint.tensors["losses"],
-            data_digest=state["data"],
-            standardisation=_standardisation(state["standardisation"]),
-        )
 
 
 def train_supernet(
@@ -179,7 +178,7 @@ def train_supernet(
         output: The checkpoint.
         device: ``"cpu"``, ``"mps"``, or ``"cuda"``.
         n_threads: CPU threads of a process.
-        progress: Whether to show a bar.
+        progress: Whether to show a bar; where there is no terminal, lines.
 
     Raises:
         CorruptFileError: ``output`` is something else.
@@ -239,7 +238,7 @@ def retrain(
         output: The checkpoint.
         device: ``"cpu"``, ``"mps"``, or ``"cuda"``.
         n_threads: CPU threads of a process.
-        progress: Whether to show a bar.
+        progress: Whether to show a bar; where there is no terminal, lines.
     """
     epoch_steps = max(1, data.n_images("train") // config.batch_size)
     job = Job(

@@ -4,8 +4,13 @@ from optuna_dnas.objectives.training._config import TrainingConfig
 from optuna_dnas.objectives.training._data import TrainingData
 from optuna_dnas.objectives.training._device import cudnn_settings
 from optuna_dnas.objectives.training._device import InsufficientMemoryError
+from optuna_dnas.objectives.training._device import is_lack_of_memory
 from optuna_dnas.objectives.training._device import memory_layout
 from optuna_dnas.objectives.training._device import mixed_dtype
+from optuna_dnas.objectives.training._device import precision_name
+from optuna_dnas.objectives.training._device import precision_text
+from optuna_dnas.objectives.training._device import PRECISIONS
+from optuna_dnas.objectives.training._device import resolve_precision
 from optuna_dnas.objectives.training._device import run_on_device
 from optuna_dnas.objectives.training._latency import LatencyConfig
 from optuna_dnas.objectives.training._latency import LatencyMeter
@@ -29,12 +34,17 @@ __all__ = [
     "cudnn_settings",
     "DivergedError",
     "InsufficientMemoryError",
+    "is_lack_of_memory",
     "LatencyConfig",
     "LatencyMeter",
     "memory_layout",
     "mixed_dtype",
     "network_shape",
     "NetworkObjective",
+    "precision_name",
+    "precision_text",
+    "PRECISIONS",
+    "resolve_precision",
     "run_on_device",
     "Standardisation",
     "train",

@@ -73,13 +73,17 @@ class LatencyMeter(Generic[ArchitectureT]):
     @property
     def conditions(self) -> dict[str, Any]:
         """What must be equal for latencies to be compared, as user attributes of a trial."""
-        name = f"{self.device}: {device_name(resolve_device(self.device))}"
-        if self.device == "cpu":
+        # Not which one of several: every process has its own, and they are of one kind.
+        device = resolve_device(self.device)
+        name = f"{device.type}: {device_name(device)}"
+        if device.type == "cpu":
             name += f", {self.n_threads} thread" + "s" * (self.n_threads > 1)
         return {"latency_batch_size": self.config.batch_size, "latency_device": name}
 
     def measure(self, architecture: ArchitectureT) -> float:
         """Milliseconds of an inference. Other work on the device makes it longer.
+
+        Other threads of this process that train or evaluate wait meanwhile.
 
         Raises:
             InsufficientMemoryError: The device has not enough memory.
@@ -89,7 +93,9 @@ class LatencyMeter(Generic[ArchitectureT]):
             with cudnn_settings(device, deterministic=False), torch.inference_mode():
                 return self._measure(self.build(architecture), device)
 
-        return run_on_device(run, "The inference", device=self.device, n_threads=self.n_threads)
+        return run_on_device(
+            run, "The inference", device=self.device, n_threads=self.n_threads, alone=True
+        )
 
     def _measure(self, network: nn.Module, device: torch.device) -> float:
         dtype, layout = mixed_dtype(device) or torch.float32, memory_layout(device)

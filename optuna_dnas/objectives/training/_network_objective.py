@@ -12,6 +12,7 @@ import optuna
 from optuna.trial import TrialState
 
 from optuna_dnas.objectives._architecture_objective import ArchitectureObjective
+from optuna_dnas.objectives._architecture_objective import Offered
 from optuna_dnas.objectives.training._device import InsufficientMemoryError
 from optuna_dnas.objectives.training._latency import LatencyMeter
 from optuna_dnas.objectives.training._trainer import DivergedError
@@ -47,7 +48,7 @@ class NetworkObjective(ArchitectureObjective[ArchitectureT]):
         *,
         measured: Sequence[str],
         metrics: Sequence[str],
-        offered: Sequence[str],
+        offered: Offered,
         digest_key: str,
         latency_meter: LatencyMeter[ArchitectureT] | None,
         max_latency: float | None,
@@ -88,7 +89,7 @@ class NetworkObjective(ArchitectureObjective[ArchitectureT]):
     def _measured_excesses(self, architecture: ArchitectureT) -> dict[str, float]:
         if self._meter is None or self._max_latency is None:
             return {}
-        return {_LATENCY_LIMIT: self._meter.measure(architecture) - self._max_latency}
+        return {_LATENCY_LIMIT: self._latency(self._meter, architecture) - self._max_latency}
 
     def _measure(
         self, architecture: ArchitectureT, trial: optuna.Trial | None
@@ -114,7 +115,10 @@ class NetworkObjective(ArchitectureObjective[ArchitectureT]):
         raise optuna.TrialPruned(message)
 
     def _measure_latency(self, architecture: ArchitectureT) -> dict[str, float]:
-        return {} if self._meter is None else {_LATENCY: self._meter.measure(architecture)}
+        return {} if self._meter is None else {_LATENCY: self._latency(self._meter, architecture)}
+
+    def _latency(self, meter: LatencyMeter[ArchitectureT], architecture: ArchitectureT) -> float:
+        return meter.measure(architecture)
 
     def _keep_latency(self, results: Mapping[str, float], trial: optuna.Trial) -> None:
         """Before all else: what is too slow is not worth it."""

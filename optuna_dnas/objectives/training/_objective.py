@@ -12,6 +12,7 @@ from optuna_dnas._torch_scope import private_generator
 from optuna_dnas._torch_scope import resolve_device
 from optuna_dnas.objectives.training._config import TrainingConfig
 from optuna_dnas.objectives.training._data import TrainingData
+from optuna_dnas.objectives.training._device import precision_text
 from optuna_dnas.objectives.training._latency import LatencyConfig
 from optuna_dnas.objectives.training._latency import LatencyMeter
 from optuna_dnas.objectives.training._network import CellNetwork
@@ -35,7 +36,8 @@ class CellTrainingObjective(NetworkObjective[ModelSpec]):
     Every trial keeps, as user attributes: ``architecture`` (read it with ``ModelSpec.parse``),
     ``architecture_hash``, ``flops`` (multiply-adds), ``params``, those of validation, test and
     training accuracy and ``training_time`` (seconds) that are not optimised, and
-    ``training_digest``, which is equal for equal data, configuration, seeds and metrics.
+    ``training_digest``, which is equal for equal data, configuration, seeds, metrics and
+    precision.
 
     If latency is optimised or limited, it is measured before the training, and kept as
     ``latency`` (milliseconds), with ``latency_batch_size`` and ``latency_device``. What is slower
@@ -161,7 +163,7 @@ class CellTrainingObjective(NetworkObjective[ModelSpec]):
         return len(self._metrics) == 1 and self._metrics[0].endswith("_accuracy")
 
     def _digest_text(self) -> str:
-        return self._training_text
+        return self._training_text + precision_text("auto", self._device)
 
 
 def _build_network(spec: ModelSpec, *, shape: NetworkShape) -> CellNetwork:

@@ -33,7 +33,7 @@ _EVALUATION_BATCH = 500
 
 
 class DivergedError(ArithmeticError):
-    """The loss of a training is no longer finite; the message names the epoch and the seed."""
+    """What a network computes is no longer finite; the message says what, and where."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def train(
         on_epoch: Called after every validation; what it raises ends the training.
 
     Raises:
-        DivergedError: The loss became infinite or NaN.
+        DivergedError: The loss, or a logit, became infinite or NaN.
         InsufficientMemoryError: The device has not enough memory.
         ValueError: An argument is not what it should be; the message names it.
     """
@@ -176,9 +176,9 @@ class _Training:
             self._check_finite(losses, epoch)
             if not config.is_validated(epoch):
                 continue
-            curve[epoch] = self._accuracies("validation")
+            curve[epoch] = self._accuracies("validation", epoch)
             if epoch in (config.halfway, config.epochs):
-                stops[epoch] = self._measure(curve[epoch])
+                stops[epoch] = self._measure(curve[epoch], epoch)
             if on_epoch is not None:
                 on_epoch(epoch, curve[epoch])
         return [
@@ -241,7 +241,7 @@ class _Training:
         return logits
 
     @torch.no_grad()
-    def _accuracies(self, part: str) -> list[float]:
+    def _accuracies(self, part: str, epoch: int) -> list[float]:
         """Share of images that are classified correctly, R."""
         self._network.eval()
         images, labels = self._parts[part]
@@ -250,15 +250,21 @@ class _Training:
             batch = images[start : start + _EVALUATION_BATCH]
             truth = labels[start : start + _EVALUATION_BATCH]
             logits = self._forward(batch.expand(len(self._seeds), *batch.shape))
+            if not logits.isfinite().all():
+                # A loss is of the weights before its step: it does not see what the last one does.
+                raise DivergedError(f"Logits are infinite or NaN in epoch {epoch}.")
             n_correct += (logits.argmax(dim=2) == truth).sum(dim=1)
         return [n / len(images) for n in n_correct.tolist()]
 
-    def _measure(self, validation: list[float]) -> list[Accuracies]:
+    def _measure(self, validation: list[float], epoch: int) -> list[Accuracies]:
         seconds = self._seconds / len(self._seeds)
         return [
             Accuracies(*accuracies, training_time=seconds)
             for accuracies in zip(
-                self._accuracies("train"), validation, self._accuracies("test"), strict=True
+                self._accuracies("train", epoch),
+                validation,
+                self._accuracies("test", epoch),
+                strict=True,
             )
         ]
 

@@ -1,6 +1,8 @@
 """What a network achieves, and statistics that are a subnet's own."""
 
 from copy import deepcopy
+import math
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ from optuna_dnas.objectives.supernet import calibrate
 from optuna_dnas.objectives.supernet import evaluate
 from optuna_dnas.objectives.supernet._evaluation import forward
 from optuna_dnas.objectives.supernet.data import Batch
+from optuna_dnas.objectives.training import DivergedError
 
 from .toy import OTHER_SPEC
 from .toy import random_batches
@@ -120,3 +123,86 @@ def test_rows_of_a_batch_are_evaluated_as_if_alone() -> None:
 def test_without_images_there_is_no_result(function: object) -> None:
     with pytest.raises(ValueError, match="`batches` must hold at least one image"):
         function(supernet().subnet(SPEC), [])  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf])
+def test_logits_that_are_no_numbers_are_no_accuracy(poison: float) -> None:
+    """The largest of them would be the first class, and right as often as by chance."""
+    network = supernet().subnet(SPEC).eval()
+    network.frame.classifier.bias.data[1] = poison
+    with pytest.raises(DivergedError, match="Logits of the network are infinite or NaN"):
+        evaluate(network, random_batches(9))
+
+
+class Normalized(nn.Module):
+    """Images (B, 2, 8, 8) in the form that a normalization takes, then as logits (B, 128)."""
+
+    def __init__(self, norm: nn.Module, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.norm, self.shape = norm, shape
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.norm(images.reshape(len(images), *self.shape))
+        return logits.flatten(1)
+
+
+@pytest.mark.parametrize(
+    ("norm", "shape"),
+    [
+        (nn.BatchNorm1d(2), (2, 64)),
+        (nn.BatchNorm1d(128), (128,)),
+        (nn.BatchNorm2d(2), (2, 8, 8)),
+        (nn.BatchNorm3d(2), (2, 4, 4, 4)),
+        (nn.SyncBatchNorm(2), (2, 8, 8)),
+    ],
+)
+def test_every_batch_normalization_is_calibrated(norm: nn.Module, shape: tuple[int, ...]) -> None:
+    network, batches = Normalized(norm, shape), random_batches(6, 10)
+    calibrate(network, batches)
+    inputs = [images.reshape(len(images), shape[0], -1) for images, _ in batches]
+    means = torch.stack([x.mean(dim=(0, 2)) for x in inputs]).mean(dim=0)
+    variances = torch.stack([x.var(dim=(0, 2)) for x in inputs]).mean(dim=0)
+    torch.testing.assert_close(norm.running_mean, means)
+    torch.testing.assert_close(norm.running_var, variances)
+    assert norm.momentum == 0.1
+    assert not norm.training
+
+
+class Centered(nn.Module):
+    """A user's own, with the statistics of PyTorch's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("running_mean", torch.zeros(2))
+
+
+@pytest.mark.parametrize("norm", [nn.InstanceNorm2d(2, track_running_stats=True), Centered()])
+def test_statistics_that_cannot_be_calibrated_are_refused(norm: nn.Module) -> None:
+    before = statistics(norm)
+    network = nn.Sequential(nn.BatchNorm2d(2), nn.Sequential(norm)).train()
+    with pytest.raises(ValueError, match=rf"calibrated, but 1\.0 is {type(norm).__name__}"):
+        calibrate(network, random_batches(8))
+    assert same(statistics(norm), before)
+    assert network.training
+
+
+@pytest.mark.parametrize(
+    "norm",
+    [nn.InstanceNorm2d(2), nn.GroupNorm(1, 2), nn.BatchNorm2d(2, track_running_stats=False)],
+)
+def test_normalization_without_statistics_needs_none(norm: nn.Module) -> None:
+    calibrate(nn.Sequential(norm), random_batches(8))
+
+
+def test_precision_is_that_of_the_forward_pass() -> None:
+    seen: list[Any] = []
+    network = supernet().subnet(SPEC)
+    network.frame.classifier.register_forward_hook(lambda *args: seen.append(args[2].dtype))
+    for precision in ("auto", "single", "bfloat16"):
+        calibrate(network, random_batches(8), precision=precision)
+        evaluate(network, random_batches(8), precision=precision)
+    assert seen == [torch.float32] * 4 + [torch.bfloat16] * 2
+    with pytest.raises(ValueError, match="`precision` must not be 'float16' on 'cpu'"):
+        evaluate(network, random_batches(8), precision="float16")
+    with pytest.raises(ValueError, match=r"`precision` must be of .* but got 'double'"):
+        calibrate(network, random_batches(8), precision="double")

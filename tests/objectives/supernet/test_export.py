@@ -1,9 +1,13 @@
 """Networks for use elsewhere."""
 
+import errno
 import importlib.util
 import json
+import os
 from pathlib import Path
 import re
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -29,9 +33,15 @@ from .toy import SPEC
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> RetrainedNetwork:
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("network") / "best"
-    return retrain(SHAPE, SPEC, images_in_memory(), BRIEF_RETRAIN, path, progress=False)
+    retrain(SHAPE, SPEC, images_in_memory(), BRIEF_RETRAIN, path, progress=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def network(checkpoint: Path) -> RetrainedNetwork:
+    return RetrainedNetwork.load(checkpoint)
 
 
 @pytest.fixture(scope="module")
@@ -207,3 +217,97 @@ def test_exporting_leaves_no_traces(network: RetrainedNetwork, tmp_path: Path) -
     assert torch.is_grad_enabled()
     for name, tensor in network.network.state_dict().items():
         assert torch.equal(tensor, weights[name])
+
+
+# Files of this process get at most 60 kB: no network has room, weights and cards have.
+TOO_LARGE = """
+import resource, signal, sys
+from optuna_dnas.objectives.supernet import export_network, RetrainedNetwork
+resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+try:
+    export_network(RetrainedNetwork.load(sys.argv[1]), sys.argv[2])
+except OSError as error:
+    print(error)
+"""
+
+
+@pytest.mark.slow
+def test_file_system_that_refuses_is_an_error_and_leaves_nothing(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    """PyTorch's own writer would end the process."""
+    command = [sys.executable, "-c", TOO_LARGE, str(checkpoint), str(tmp_path / "a" / "b")]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert "File too large: the network cannot be written" in run.stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["network.pt2", "weights.safetensors", "card.json", "README.md"])
+def test_full_disk_is_an_error_and_the_next_export_is_whole(
+    name: str, network: RetrainedNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write = Path.write_bytes
+
+    def write(self: Path, content: Any) -> int:
+        if self.name == name:
+            _write(self, content[:9])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return _write(self, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", write)
+        message = "No space left on device: the network cannot be written: .*new"
+        with pytest.raises(OSError, match=message) as caught:
+            export_network(network, tmp_path / "new")
+    assert caught.value.errno == errno.ENOSPC
+    assert not (tmp_path / "new").exists()
+    export_network(network, tmp_path / "new")
+    assert {path.name for path in (tmp_path / "new").iterdir()} == FILES
+
+
+FILES = {"README.md", "card.json", "network.pt2", "weights.safetensors"}
+
+
+@pytest.mark.parametrize("moment", ["write_bytes", "replace"])
+def test_what_a_killed_export_has_left_does_not_stop_the_next(
+    moment: str, network: RetrainedNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill in the middle of a file, or between the names of two files: no cleaning up."""
+    calls = []
+    original: Any = getattr(Path, moment)
+
+    class KilledError(BaseException):
+        pass
+
+    def die(self: Path, *args: Any) -> Any:
+        calls.append(self)
+        if len(calls) == 2:
+            raise KilledError
+        return original(self, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, moment, die)
+        patch.setattr("optuna_dnas.objectives.supernet._export._discard", lambda directory: None)
+        with pytest.raises(KilledError):
+            export_network(network, tmp_path)
+    assert list(tmp_path.iterdir())
+    export_network(network, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == FILES
+    program = torch.export.load(tmp_path / "network.pt2").module()
+    assert program(random_images(1)).shape == (1, 3)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Modes are of POSIX.")
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_files_have_the_mode_of_the_user(
+    mask: int, network: RetrainedNetwork, tmp_path: Path
+) -> None:
+    before = os.umask(mask)
+    try:
+        export_network(network, tmp_path)
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == dict.fromkeys(FILES, 0o666 & ~mask)

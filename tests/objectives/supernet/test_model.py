@@ -1,9 +1,13 @@
 """Subnets of a trained supernet."""
 
+from copy import deepcopy
+from dataclasses import replace
+import math
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.trial import TrialState
 import pytest
 import torch
 
@@ -139,14 +143,20 @@ def test_cost_is_that_of_the_space(trained: TrainedSupernet) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"batch_size": 16}, {"n_calibration_images": 16}, {"n_validation_images": 5}],
+    [
+        {"batch_size": 16},
+        {"n_calibration_images": 16},
+        {"n_validation_images": 5},
+        {"precision": "bfloat16"},
+    ],
 )
 def test_digest_tells_ways_to_evaluate_apart(
-    trained: TrainedSupernet, options: dict[str, int]
+    trained: TrainedSupernet, options: dict[str, Any]
 ) -> None:
     digest = MobileSupernet(trained, DATA).digest()
     assert MobileSupernet(trained, DATA).digest() == digest
     assert MobileSupernet(trained, DATA, n_threads=2).digest() == digest
+    assert MobileSupernet(trained, DATA, precision="single").digest() == digest
     assert MobileSupernet(trained, DATA, **options).digest() != digest
 
 
@@ -181,6 +191,8 @@ def test_evaluation_leaves_no_traces(trained: TrainedSupernet) -> None:
         ({"n_calibration_images": 0}, "`n_calibration_images` must be positive, but got 0"),
         ({"n_validation_images": 0}, "`n_validation_images` must be positive, but got 0"),
         ({"device": "tpu"}, "`device` must be .* but got 'tpu'"),
+        ({"precision": "float16"}, "`precision` must not be 'float16' on 'cpu'"),
+        ({"precision": "double"}, "`precision` must be of .* but got 'double'"),
     ],
 )
 def test_errors_name_argument_and_value(
@@ -201,3 +213,45 @@ def test_a_subnet_has_to_be_activated_and_of_the_space(trained: TrainedSupernet)
         model.evaluate()
     with pytest.raises(OutOfDomainError, match="must have 5 layers, but got 1"):
         model.activate(MobileNetSpec.parse("k3e3"))
+
+
+def test_a_subnet_is_evaluated_in_the_precision_of_the_training(trained: TrainedSupernet) -> None:
+    short = replace(trained, config=replace(trained.config, precision="bfloat16"))
+    assert MobileSupernet(short, DATA).digest() != MobileSupernet(trained, DATA).digest()
+    asked = MobileSupernet(trained, DATA, precision="bfloat16")
+    assert MobileSupernet(short, DATA).digest() == asked.digest()
+    single = MobileSupernet(short, DATA, precision="single")
+    assert single.digest() == MobileSupernet(trained, DATA).digest()
+    assert torch.equal(logits_of(single, SPEC), logits_of(MobileSupernet(trained, DATA), SPEC))
+
+
+def test_studies_do_not_mix_precisions(trained: TrainedSupernet) -> None:
+    study = optuna.create_study(direction="maximize")
+    for precision in ("single", "bfloat16", "single"):
+        objective = SupernetObjective(MobileSupernet(trained, DATA, precision=precision))
+        study.enqueue_trial(objective.space.architecture_to_params(SPEC))
+        study.optimize(objective, n_trials=1)
+    assert [t.user_attrs.get("reused_from") for t in study.trials] == [None, None, 0]
+
+
+def test_a_supernet_of_nan_is_a_failure(trained: TrainedSupernet) -> None:
+    network = deepcopy(trained.network)
+    network.frame.classifier.weight.fill_(math.nan)
+    model = MobileSupernet(replace(trained, network=network), DATA)
+    objective = SupernetObjective(model)
+    study = optuna.create_study(direction="maximize")
+    study.enqueue_trial(objective.space.architecture_to_params(SPEC))
+    study.optimize(objective, n_trials=1)
+    assert study.trials[0].state == TrialState.PRUNED
+    assert study.trials[0].user_attrs["failure"] == "Logits of the network are infinite or NaN."
+
+
+def test_threads_give_what_one_gives(trained: TrainedSupernet) -> None:
+    objective = SupernetObjective(MobileSupernet(trained, DATA))
+    study = optuna.create_study(direction="maximize")
+    for spec in sample_specs(24, seed=3):
+        study.enqueue_trial(objective.space.architecture_to_params(spec))
+    study.optimize(objective, n_trials=24, n_jobs=4)
+    values = [trial.value for trial in study.trials]
+    assert values == [objective.evaluate(trial.params) for trial in study.trials]
+    assert len(set(values)) > 1

@@ -1,7 +1,13 @@
 """The objective of any weight-sharing model, in studies."""
 
+from collections.abc import Iterator
+from copy import deepcopy
 import inspect
+import math
+import pickle
+import sys
 import textwrap
+import threading
 from typing import Any
 
 import optuna
@@ -308,3 +314,101 @@ def test_the_example_of_the_documentation_works() -> None:
     whole = sum(p.numel() for layer in (hidden, output) for p in layer.parameters())
     assert trials[0].user_attrs["params"] == whole
     assert [trial.constraints["max_flops"] for trial in trials] == [98, 0]
+
+
+class WatchedModel(FakeModel):
+    """Accuracy by width; notes whenever what it is asked for is not of the thread that it was."""
+
+    def __init__(self) -> None:
+        super().__init__(WIDTHS)
+        self.owner = 0
+        self.n_disturbed = 0
+
+    def activate(self, architecture: Any) -> None:
+        super().activate(architecture)
+        self.owner = threading.get_ident()
+
+    def _check(self) -> None:
+        sum(range(2_000))  # Long enough for another thread to take its turn.
+        self.n_disturbed += self.owner != threading.get_ident()
+
+    def cost(self) -> Cost | None:
+        self._check()
+        return flat_cost(self.active)
+
+    def evaluate(self) -> dict[str, float]:
+        self._check()
+        return {"validation_accuracy": self.active["width"] / 10}
+
+
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Threads change as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("restless")
+def test_threads_of_several_studies_share_a_model() -> None:
+    """Each value is that of its own subnet; one objective would not be enough."""
+    model = WatchedModel()
+    studies = []
+
+    def search(seed: int) -> None:
+        objective = SupernetObjective(model, max_flops=50)
+        sampler = optuna.samplers.RandomSampler(seed=seed)
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        study.optimize(objective, n_trials=40, n_jobs=2)
+        studies.append(study)
+
+    threads = [threading.Thread(target=search, args=(seed,)) for seed in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert model.n_disturbed == 0
+    for trial in (trial for study in studies for trial in study.trials):
+        assert trial.value == trial.params["width"] / 10
+        assert trial.user_attrs["flops"] == flat_cost(trial.params).flops
+    assert len(studies) == 2
+
+
+@pytest.mark.usefixtures("restless")
+def test_latency_of_a_subnet_is_measured_in_its_turn() -> None:
+    """What the meter builds is of the model, too."""
+    model = WatchedModel()
+
+    def build(architecture: Any) -> torch.nn.Module:
+        model.activate(architecture)
+        model._check()
+        return torch.nn.Flatten()
+
+    objective = SupernetObjective(
+        model, metrics=["validation_accuracy", "latency"], latency_meter=meter(build=build)
+    )
+    study = optuna.create_study(directions=objective.directions)
+    study.optimize(objective, n_trials=40, n_jobs=4)
+    assert model.n_disturbed == 0
+
+
+def test_an_objective_is_copied_and_pickled_after_it_was_used() -> None:
+    objective = SupernetObjective(flat_model())
+    run(objective, {"width": 4, "depth": 2})
+    assert deepcopy(objective).evaluate({"width": 5, "depth": 1}) == 0.5
+    objective = SupernetObjective(FakeModel())
+    objective.model.answers = {"digest": "", "cost": flat_cost}  # Of what can be pickled.
+    copy = pickle.loads(pickle.dumps(objective))
+    assert copy.evaluate(objective.space.architecture_to_params(SPEC)) == 0.5
+
+
+@pytest.mark.parametrize("metrics", [["validation_accuracy"], ["flops"]])
+def test_an_accuracy_that_is_no_number_is_a_failure(metrics: list[str]) -> None:
+    def accuracy(spec: Any) -> dict[str, float]:
+        return {"validation_accuracy": math.nan if spec == SPEC else 0.5}
+
+    objective = SupernetObjective(FakeModel(evaluate=accuracy), metrics=metrics)
+    first, second = run(objective, SPEC, OTHER_SPEC)
+    assert (first.state, second.state) == (TrialState.PRUNED, TrialState.COMPLETE)
+    assert first.user_attrs["failure"] == "The validation_accuracy of the subnet is nan."

@@ -267,8 +267,9 @@ def test_bfloat16_trains_and_is_not_single_precision(tmp_path: Path) -> None:
 
 
 def test_progress_shows_loss_learning_rate_and_throughput(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     fit(tmp_path / "ckpt", progress=True)
     last = capsys.readouterr().err.split("\r")[-1]
     assert "7/7" in last

@@ -1,6 +1,8 @@
 """Latency is that of a network, and measured as its settings say."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+import sys
 from typing import Any
 
 import pytest
@@ -33,7 +35,8 @@ def meter(*, shape: NetworkShape = SHAPE, **options: Any) -> LatencyMeter[ModelS
         return initialise(CellNetwork(spec, shape), [torch.Generator().manual_seed(0)])
 
     size = (shape.image_channels, shape.image_size, shape.image_size)
-    return LatencyMeter(build=build, image_shape=size, **({"config": BRIEF} | options))
+    defaults = {"build": build, "image_shape": size, "config": BRIEF}
+    return LatencyMeter(**(defaults | options))
 
 
 def quietest(meter: LatencyMeter[ModelSpec], spec: ModelSpec = WIDE) -> float:
@@ -125,3 +128,44 @@ def test_too_little_memory_has_an_error_of_its_own(monkeypatch: pytest.MonkeyPat
 def test_bad_configurations_are_refused(options: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         LatencyConfig(**options)
+
+
+def test_a_latency_is_measured_while_nobody_else_computes() -> None:
+    """Others would make it longer: n_jobs would be part of every value."""
+    n_within, most = [0], [0]
+
+    class Watched(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            n_within[0] += 1
+            most[0] = max(most[0], n_within[0])
+            sum(range(2_000))  # Long enough for another thread to take its turn.
+            n_within[0] -= 1
+            return images
+
+    watched = meter(build=lambda _: Watched())
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as executor:
+            list(executor.map(watched.measure, [CHAIN] * 20))
+    finally:
+        sys.setswitchinterval(interval)
+    assert most == [1]
+
+
+@pytest.fixture
+def gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of them, as far as one can tell without using them."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU {device.type}")
+
+
+@pytest.mark.usefixtures("gpus")
+def test_latencies_of_two_gpus_of_one_kind_can_be_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = (meter(device=device).conditions for device in ("cuda:0", "cuda:1"))
+    assert first == second == meter(device="cuda").conditions
+    assert first["latency_device"] == "cuda: GPU cuda"
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU {device.index}")
+    assert meter(device="cuda:0").conditions != meter(device="cuda:1").conditions

@@ -1,6 +1,7 @@
 """Training is seeded, learns, and fails with a reason."""
 
 from dataclasses import replace
+import math
 import pickle
 import random
 from typing import Any
@@ -271,3 +272,20 @@ def test_cuda_learns_as_the_cpu_does() -> None:
         for device, results in by_device.items()
     }
     assert means["cuda"] == pytest.approx(means["cpu"], abs=0.03)
+
+
+def test_weights_that_the_last_step_breaks_have_no_accuracy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The loss is of the weights before; the largest of NaN would be the first class."""
+
+    def break_weights(self: torch.optim.SGD, *args: Any, **kwargs: Any) -> None:
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.data.fill_(math.nan)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", break_weights)
+    data = toy_data()
+    config = replace(QUICK, epochs=1, batch_size=len(data.train_images))
+    with pytest.raises(DivergedError, match="Logits are infinite or NaN in epoch 1"):
+        train(CHAIN, data, config)

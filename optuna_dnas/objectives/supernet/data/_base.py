@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from functools import lru_cache
+import os
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 
 from optuna_dnas._typing import IntArray
 from optuna_dnas.objectives.training import check_standardisation
+from optuna_dnas.objectives.training import InsufficientMemoryError
 from optuna_dnas.objectives.training import Standardisation
 
 
@@ -119,6 +121,22 @@ def check_part(part: str) -> None:
     """Raise `ValueError` if there is no such part."""
     if part not in PARTS:
         raise ValueError(f"`part` must be of {PARTS}, but got {part!r}.")
+
+
+def check_memory(n_images: int, n_channels: int, size: int) -> None:
+    """Raise `InsufficientMemoryError` if the machine cannot hold so many images in float32.
+
+    Systems grant memory that they do not have, and end the process that uses it.
+    """
+    if not hasattr(os, "sysconf"):
+        return
+    needed = 4 * n_images * n_channels * size**2
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > memory:
+        raise InsufficientMemoryError(
+            f"{n_images:,} image{'s' * (n_images > 1)} of {size:,} x {size:,} pixels need "
+            f"{needed / 1e9:,.0f} GB of memory, but the machine has {memory / 1e9:,.0f}."
+        )
 
 
 def index_batches(part: str, n: int, *, batch_size: int, n_images: int | None) -> list[IntArray]:

@@ -11,6 +11,7 @@ from typing import Any
 from torch.nn import functional as F
 
 from optuna_dnas.objectives.supernet.data._augmentation import Augmentation
+from optuna_dnas.objectives.supernet.data._base import check_memory
 from optuna_dnas.objectives.supernet.data._base import ImageData
 from optuna_dnas.objectives.supernet.data._base import PARTS
 from optuna_dnas.objectives.supernet.data._idx import read_idx_folder
@@ -145,10 +146,11 @@ def _open_cifar(n_classes: int) -> Callable[[_Options], ImageData]:
 
 def _open_image_folder(options: _Options) -> ImageData:
     assert options.path is not None
-    n_workers = options.n_workers
+    n_workers, image_size = options.n_workers, options.image_size or _IMAGENET_SIZE
+    check_memory(1, 3, image_size)
     return open_image_folder(
         options.path,
-        image_size=options.image_size or _IMAGENET_SIZE,
+        image_size=image_size,
         validation_fraction=options.validation_fraction,
         seed=options.seed,
         n_workers=min(_MAX_WORKERS, (os.cpu_count() or 1)) if n_workers is None else n_workers,
@@ -195,6 +197,7 @@ def _resized(data: TrainingData, size: int) -> TrainingData:
     height, width = data.train_images.shape[-2:]
     if (height, width) == (size, size):
         return data
+    check_memory(sum(len(data.part(part)[1]) for part in PARTS), data.train_images.shape[1], size)
     assert data.standardisation is not None  # What is opened by name is known.
     # Weights of a mean sum to 1: it is the same whether pixels are standardised before or after.
     sizing = f"resized from {height} x {width} pixels, bilinearly with antialiasing"
