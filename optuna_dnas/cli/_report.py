@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState
 
 from optuna_dnas.cli._ground_truth import GroundTruth
+from optuna_dnas.cli._storages import without_secrets
 from optuna_dnas.objectives import ArchitectureObjective
 from optuna_dnas.sampler import SOURCE_KEY
 from optuna_dnas.search_space import SearchSpace
@@ -41,7 +42,7 @@ def report(
     parts = ["", _best(study, objective.space, parse, truth)]
     parts += [*_limits(objective), *_latency(objective)]
     parts.append(_sources(trials))
-    parts.append(f"{_counts(trials)}, study {study.study_name!r} in {storage}")
+    parts.append(f"{_counts(trials)}, study {study.study_name!r} in {without_secrets(storage)}")
     return "\n\n".join(parts).lstrip("\n")
 
 
@@ -53,7 +54,8 @@ def _best(
 ) -> str:
     names = study.metric_names or [f"value {k}" for k in range(len(study.directions))]
     try:
-        best = study.best_trials
+        # Any program may have added trials.
+        best = [trial for trial in study.best_trials if "architecture" in trial.user_attrs]
     except ValueError:
         best = []
     if not best:
