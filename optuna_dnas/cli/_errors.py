@@ -10,6 +10,7 @@ import click
 from optuna.exceptions import OptunaError
 from sqlalchemy.exc import SQLAlchemyError
 
+from optuna_dnas.cli._storages import chain_of
 from optuna_dnas.cli._storages import reason_of
 from optuna_dnas.cli._storages import scrub
 from optuna_dnas.cli._storages import StorageError
@@ -44,14 +45,14 @@ def clear_errors(command: Callable[P, R]) -> Callable[P, R]:
             context.exit(INTERRUPTED)
         except Exception as error:
             if storage is not None and _is_of_storage(error):
-                place = f"{_name_of_storage(context)} {without_secrets(storage)!r}"
-                message = f"{place}: {reason_of(error, storage)}"
+                place = f"{_name_of_storage(context)} {without_secrets(storage)!r}: "
+                message = reason_of(error, storage)
             elif isinstance(error, _OF_INPUT):
-                message = str(error) or type(error).__name__
+                place, message = "", str(error) or type(error).__name__
             else:
                 raise
             shown = message if storage is None else scrub(message, storage)
-            raise click.ClickException(shown) from error
+            raise click.ClickException(place + shown) from error
 
     return wrapped
 
@@ -62,11 +63,13 @@ _OF_INPUT = (ImportError, MemoryError, OSError, ValueError, OptunaError, SQLAlch
 def _is_of_storage(error: Exception) -> bool:
     """Whether it arose in a storage, of whatever type it is.
 
-    A journal that is damaged makes Optuna raise errors of many types, and so do drivers.
+    A journal that is damaged makes Optuna raise errors of many types, and so do drivers. Some of
+    them make Optuna stumble, so that another error follows.
     """
-    frames = traceback.walk_tb(error.__traceback__)
     return isinstance(error, StorageError) or any(
-        str(frame.f_globals.get("__name__")).startswith("optuna.storages") for frame, _ in frames
+        str(frame.f_globals.get("__name__")).startswith("optuna.storages")
+        for one in chain_of(error)
+        for frame, _ in traceback.walk_tb(one.__traceback__)
     )
 
 

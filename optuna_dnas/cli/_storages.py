@@ -36,8 +36,10 @@ _DRIVERS = {
 _EXTRAS = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql", "redis": "redis"}
 _REDIS = ("redis", "rediss")
 _JOURNALS = (".journal", ".log")
+_JOURNAL = b'{"op_code":'
 _SQLITE_FILE = b"SQLite format 3\0"
 _HIDDEN = "***"
+_MIN_OPTION = 4
 
 
 class StorageError(ValueError):
@@ -138,15 +140,24 @@ def scrub(text: str, storage: str) -> str:
 
 def reason_of(error: BaseException, storage: str) -> str:
     """What a storage, its driver or its file says about an error, in one line."""
-    for cause in _chain(error):
+    for cause in chain_of(error):
         if isinstance(cause, DBAPIError) and cause.orig is not None:
             # Some drivers give a number and a text, others a text.
             return _first_line(cause.orig.args[-1] if cause.orig.args else cause.orig)
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror
     if Path(storage).is_file() and not isinstance(error, StorageError):
-        return f"not the journal of an Optuna study, or a damaged one ({_named(error)})"
+        return f"the journal is damaged ({_named(error)})."
     return _first_line(error) or type(error).__name__
+
+
+def chain_of(error: BaseException | None) -> list[BaseException]:
+    """An error, and those that it came from or followed."""
+    chain: list[BaseException] = []
+    while error is not None and error not in chain:
+        chain.append(error)
+        error = error.__cause__ or error.__context__
+    return chain
 
 
 def _parse(storage: str) -> URL | None:
@@ -162,12 +173,15 @@ def _open_journal(path: Path) -> BaseStorage:
             start = file.read(len(_SQLITE_FILE))
         if start == _SQLITE_FILE:
             raise StorageError(f"an SQLite database, whose URL is sqlite:///{path}.")
+        # Optuna takes a single line of anything for one that is being written, and would append.
+        if not start.startswith(_JOURNAL[: len(start)]):
+            raise StorageError("not the journal of an Optuna study.")
     return JournalStorage(JournalFileBackend(str(path)))
 
 
 def _new_journal(storage: str, create: bool) -> Path:
     path = Path(storage)
-    if path.is_dir():
+    if storage and path.is_dir():
         raise StorageError("a folder, but the file of a journal is needed, or a URL.")
     if not create or path.suffix not in _JOURNALS:
         new = f"; the name of a new one ends in {' or '.join(_JOURNALS)}" if create else ""
@@ -222,19 +236,11 @@ def _secrets_of(storage: str) -> list[str]:
     else:
         options = url.query.values()
         values = [v for value in options for v in ([value] if isinstance(value, str) else value)]
-        secrets = [str(url.password or ""), *values]
+        # Shorter ones are numbers and switches, which a message may have for other reasons.
+        secrets = [str(url.password or ""), *(v for v in values if len(v) >= _MIN_OPTION)]
         if url.get_backend_name() in _REDIS:
             secrets.append(url.username or "")
     return sorted(filter(None, secrets), key=len, reverse=True)
-
-
-def _chain(error: BaseException | None) -> list[BaseException]:
-    """An error and what it came from."""
-    chain: list[BaseException] = []
-    while error is not None and error not in chain:
-        chain.append(error)
-        error = error.__cause__ or error.__context__
-    return chain
 
 
 def _named(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 import pytest
 
-from optuna_dnas.cli._explain import without_secrets
+from optuna_dnas.cli._storages import without_secrets
 from tests.cli.command import assert_is_message
 from tests.cli.command import next_commands
 from tests.cli.command import run
@@ -104,15 +104,3 @@ def test_without_plotly_the_extra_is_named(folder: Path, monkeypatch: pytest.Mon
     message = assert_is_message(run("explain", "sqlite:///mine.db", "mine"))
     assert "optuna-dnas[visualization]" in message
     assert not (folder / "report.html").exists()
-
-
-@pytest.mark.parametrize(
-    ("storage", "shown"),
-    [
-        ("sqlite:///a.db", "sqlite:///a.db"),
-        ("postgresql://me:secret@host:5432/db?password=secret", "postgresql://host:5432/db"),
-        ("my.journal", "my.journal"),
-    ],
-)
-def test_secrets_are_not_shown(storage: str, shown: str) -> None:
-    assert without_secrets(storage) == shown
