@@ -41,8 +41,11 @@ def cache_directory() -> Path:
     Without a home directory, as in a container whose user has no name, it is a folder of the user
     among the temporary ones.
     """
-    folder = Path(platformdirs.user_cache_dir(_NAME))
-    # Where there is no home directory, this begins with a literal "~".
+    try:
+        folder = Path(platformdirs.user_cache_dir(_NAME))
+    except RuntimeError:  # There is no home directory.
+        return _temporary_cache()
+    # Earlier versions return a literal "~" then.
     return folder if folder.is_absolute() else _temporary_cache()
 
 
