@@ -135,8 +135,10 @@ def test_without_a_home_the_cache_is_among_temporary_files(homeless: Path) -> No
 def test_what_another_user_has_put_there_is_not_the_cache(
     homeless: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (homeless / f"optuna-dnas-{os.getuid()}").symlink_to("/")
+    theirs = homeless / "optuna-dnas-12345"
+    theirs.mkdir()
+    monkeypatch.setattr("os.getuid", lambda: 12345)
     folder = cache_directory()
     assert folder.parent == homeless
-    assert folder != homeless / f"optuna-dnas-{os.getuid()}"
+    assert folder != theirs
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700

@@ -1,5 +1,6 @@
 """How far it is, on a terminal and in a log file."""
 
+import contextlib
 import io
 import sys
 
@@ -55,7 +56,8 @@ def test_a_terminal_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_interrupt_says_how_far_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
-    with pytest.raises(KeyboardInterrupt), progress_bar(desc="a", total=9, unit="b") as bar:
+    bar = progress_bar(desc="a", total=9, unit="b")
+    with contextlib.suppress(KeyboardInterrupt), bar:
         bar.update(4)
         raise KeyboardInterrupt
     assert stream.getvalue().splitlines()[-1].startswith("a: 4/9 [")

@@ -1,5 +1,7 @@
 """``optuna-dnas explain``."""
 
+import errno
+import os
 from pathlib import Path
 import sys
 import uuid
@@ -104,3 +106,26 @@ def test_without_plotly_the_extra_is_named(folder: Path, monkeypatch: pytest.Mon
     message = assert_is_message(run("explain", "sqlite:///mine.db", "mine"))
     assert "optuna-dnas[visualization]" in message
     assert not (folder / "report.html").exists()
+
+
+def test_a_full_disk_leaves_the_report_before(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    keep("sqlite:///mine.db")
+    Path("report.html").write_text("the one before")
+    monkeypatch.setattr("os.fsync", full)
+    message = assert_is_message(run("explain", "sqlite:///mine.db", "mine"))
+    assert "No space left on device" in message
+    assert "report.html" in message
+    assert Path("report.html").read_text() == "the one before"
+    assert sorted(path.name for path in folder.iterdir()) == ["mine.db", "report.html"]
+
+
+def test_a_report_to_a_full_device_is_told(folder: Path) -> None:
+    keep("sqlite:///mine.db")
+    result = run("explain", "sqlite:///mine.db", "mine", "--output", "/dev/full")
+    assert "'/dev/full'" in assert_is_message(result)
+    assert Path("/dev/full").is_char_device()
