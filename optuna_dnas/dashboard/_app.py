@@ -6,6 +6,7 @@ they are, and samplers would count every constraint twice. So its answers about 
 completed on their way to the browser; nothing is stored.
 """
 
+from collections.abc import Callable
 from collections.abc import Iterable
 import json
 import os
@@ -66,7 +67,14 @@ def _answer(
     study_id: int,
 ) -> Iterable[bytes]:
     started: list[Any] = []
-    body = b"".join(app(environ, lambda *arguments: started.append(arguments)))
+    parts: list[bytes] = []
+
+    def start(*arguments: Any) -> Callable[[bytes], object]:
+        started.append(arguments)
+        return parts.append
+
+    parts += app(environ, start)
+    body = b"".join(parts)
     status, headers, *rest = started[-1]
     if status.startswith("200"):
         body = json.dumps(_complete(json.loads(body), storage, study_id)).encode()
