@@ -34,11 +34,11 @@ def study_steps(context: click.Context, storage: str, study_name: str) -> dict[s
     return {
         "Go on, with the same command:": [command_line(context)],
         "Read why the best is the best, in report.html:": [
-            to_shell(["optuna-dnas", "explain", storage, study_name])
+            to_shell(["optuna-dnas", "explain", storage, study_name], storage)
         ],
         "Look at the study in a browser:": [
             "pip install optuna-dashboard",
-            to_shell(["optuna-dnas", "dashboard", storage]),
+            to_shell(["optuna-dnas", "dashboard", storage], storage),
         ],
     }
 
@@ -61,7 +61,8 @@ def command_line(context: click.Context, **changes: Any) -> str:
     """The command that runs, with some parameters changed, quoted for the shell."""
     names = ["optuna-dnas", *_command_names(context)]
     every = [str(parameter.name) for parameter in context.command.params]
-    return to_shell(names + given_words(context, every, **changes))
+    words = names + given_words(context, every, **changes)
+    return to_shell(words, context.params.get("storage"))
 
 
 def given_words(context: click.Context, names: Collection[str], **changes: Any) -> list[str]:

@@ -107,11 +107,11 @@ def without_secrets(storage: str) -> str:
     return shown.render_as_string()
 
 
-def has_secrets(word: str) -> bool:
-    """Whether a word of a command is a storage that must not be shown as it is."""
-    url = _parse(word)
+def has_secrets(storage: str) -> bool:
+    """Whether a storage must not be shown as it is."""
+    url = _parse(storage)
     if url is None:
-        return without_secrets(word) != word
+        return without_secrets(storage) != storage
     if url.get_backend_name() == "sqlite":
         return False
     # Options may be of any meaning, and a user of Redis may be a token.
@@ -119,10 +119,11 @@ def has_secrets(word: str) -> bool:
     return url.password is not None or bool(url.query) or is_token
 
 
-def to_shell(words: Sequence[str]) -> str:
-    """Words of a command, quoted for the shell; a variable stands for what has secrets."""
+def to_shell(words: Sequence[str], storage: str | None) -> str:
+    """Words of a command, quoted for the shell; a variable stands for a storage with secrets."""
+    hidden = storage if storage is not None and has_secrets(storage) else None
     return " ".join(
-        f'"${STORAGE_VARIABLE}"' if has_secrets(word) else shlex.quote(word) for word in words
+        f'"${STORAGE_VARIABLE}"' if word == hidden else shlex.quote(word) for word in words
     )
 
 

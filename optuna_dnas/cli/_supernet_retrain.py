@@ -172,4 +172,4 @@ def _next_steps(output: Path, storage: str | None, study_name: str | None) -> st
     export += ["--output", f"{output}-exported"]
     if storage is not None and study_name is not None:
         export += ["--storage", storage, "--study-name", study_name]
-    return format_steps({"Export it, with a model card:": [to_shell(export)]})
+    return format_steps({"Export it, with a model card:": [to_shell(export, storage)]})

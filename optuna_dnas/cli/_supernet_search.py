@@ -130,5 +130,5 @@ def _next_steps(context: click.Context, study: optuna.Study, storage: str) -> st
     if len(study.directions) > 1:
         retrain += ["--trial", str(study.best_trials[0].number)] if study.best_trials else []
     retrain += ["--output", f"{study.study_name}-best"]
-    steps = {"Train the best one from scratch:": [to_shell(retrain)]}
+    steps = {"Train the best one from scratch:": [to_shell(retrain, storage)]}
     return format_steps(steps | study_steps(context, storage, study.study_name))

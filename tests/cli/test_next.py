@@ -39,3 +39,11 @@ def test_changes_replace_what_was_given() -> None:
     line = command_line(context, study_name="b", metrics=("flops", "params"))
     changed = {"study_name": "b", "metrics": ("flops", "params")}
     assert parse(shlex.split(line)[2:]) == parse(["--seed", "1"]) | changed
+
+
+def test_a_password_is_not_part_of_what_is_printed() -> None:
+    url = "postgresql://me:secret@host/db"
+    arguments = ["--study-name", "a:b@c", "--storage", url]
+    line = command_line(search.make_context("search", arguments))
+    assert line == ('optuna-dnas search --storage "$OPTUNA_DNAS_STORAGE" --study-name a:b@c')
+    assert parse(shlex.split(line.replace("$OPTUNA_DNAS_STORAGE", url))[2:]) == parse(arguments)
