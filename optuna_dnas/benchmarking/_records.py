@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 from collections.abc import Iterator
+from io import FileIO
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +30,26 @@ def append_records(path: Path, records: Iterable[dict[str, Any]]) -> Iterator[di
 
     Raises:
         CorruptFileError: The file holds something else, which is left as it is.
+        OSError: A record cannot be written; those before it are kept.
     """
     read_records(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
+    # Unbuffered: a record that does not fit on the disk is not tried again when the file closes.
+    with path.open("ab", buffering=0) as file:
         file.truncate(len(_whole_lines(path)))
         for record in records:
-            file.write(json.dumps(record) + "\n")
-            file.flush()
+            _append(file, path, f"{json.dumps(record)}\n".encode())
             yield record
+
+
+def _append(file: FileIO, path: Path, line: bytes) -> None:
+    try:
+        while line:
+            line = line[file.write(line) :]
+        os.fsync(file.fileno())  # It took longer to make than this takes.
+    except OSError as error:
+        reason = f"{error.strerror}: the record cannot be written; those before it are kept"
+        raise OSError(error.errno, reason, str(path)) from error
 
 
 def _whole_lines(path: Path) -> bytes:

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 import optuna
-from tqdm import tqdm
 
+from optuna_dnas._progress import progress_bar
 from optuna_dnas.benchmarking import append_records
 from optuna_dnas.benchmarking import CellProblem
 from optuna_dnas.benchmarking import format_table
@@ -24,6 +24,7 @@ from optuna_dnas.cli._benchmarks import name_of
 from optuna_dnas.cli._benchmarks import open_benchmark
 from optuna_dnas.cli._benchmarks import table_argument
 from optuna_dnas.cli._errors import clear_errors
+from optuna_dnas.cli._errors import INTERRUPTED
 
 
 # Problem, as `python -m benchmarks.run` of the repository calls it so that its records can lie in
@@ -61,8 +62,10 @@ _POSITIVE = click.IntRange(min=1)
     type=click.Path(path_type=Path),
     help="Where to keep the searches, one JSON line each. What the file holds is not run again.",
 )
+@click.pass_context
 @clear_errors
 def benchmark(
+    context: click.Context,
     table: Path | None,
     benchmark_name: str | None,
     samplers: tuple[str, ...],
@@ -99,8 +102,11 @@ def benchmark(
     records = _run(missing, CellProblem(opened.objective))
     if output is not None:
         records = append_records(output, records)
-    known += _collect(records, len(missing))
+    collected, is_complete = _collect(records, len(missing))
+    known += collected
     click.echo(_report([r for r in known if Search.of(r) in wanted], checkpoints, metric))
+    if not is_complete:
+        context.exit(INTERRUPTED)
 
 
 def _run(searches: list[Search], problem: CellProblem) -> Iterator[dict[str, Any]]:
@@ -113,17 +119,16 @@ def _run(searches: list[Search], problem: CellProblem) -> Iterator[dict[str, Any
         yield record
 
 
-def _collect(records: Iterator[dict[str, Any]], n: int) -> list[dict[str, Any]]:
-    """All of them, or those until an interrupt."""
+def _collect(records: Iterator[dict[str, Any]], n: int) -> tuple[list[dict[str, Any]], bool]:
+    """All of them, or those until an interrupt; and whether they are all."""
     collected = []
-    with tqdm(records, total=n, unit="search") as bar:
-        try:
-            for record in bar:
-                collected.append(record)
-        except KeyboardInterrupt:
-            bar.close()
-            click.echo("Interrupted. These are the searches until then.", err=True)
-    return collected
+    try:
+        for record in progress_bar(records, desc="benchmark", total=n, unit="search"):
+            collected.append(record)
+    except KeyboardInterrupt:
+        click.echo("Interrupted. These are the searches until then.", err=True)
+        return collected, False
+    return collected, True
 
 
 def _report(records: list[dict[str, Any]], checkpoints: tuple[int, ...], metric: str) -> str:

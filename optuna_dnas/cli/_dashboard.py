@@ -8,7 +8,6 @@ from wsgiref.simple_server import WSGIRequestHandler
 from wsgiref.simple_server import WSGIServer
 
 import click
-from optuna.artifacts import FileSystemArtifactStore
 
 from optuna_dnas.cli._errors import clear_errors
 from optuna_dnas.cli._storages import file_of
@@ -42,10 +41,10 @@ def dashboard(storage: str, port: int, host: str, artifact_dir: Path | None) -> 
     has published is shown: the architecture of each trial, and figures of the study.
     """
     from optuna_dnas.dashboard import optuna_dashboard
+    from optuna_dnas.dashboard import wsgi
 
-    package, opened = optuna_dashboard(), open_storage(storage)
-    directory = artifact_dir or artifact_directory(storage)
-    app = package.wsgi(opened, artifact_store=FileSystemArtifactStore(directory))
+    optuna_dashboard()  # Tells what to install, if it is missing.
+    app = wsgi(open_storage(storage), artifact_dir or artifact_directory(storage))
     with _listen(host, port, app) as server:
         address = f"http://{host}:{server.server_port}/"
         click.echo(f"{address} shows {without_secrets(storage)}. Ctrl-C ends it.")

@@ -7,6 +7,7 @@ import click
 import optuna
 from optuna.exceptions import ExperimentalWarning
 
+from optuna_dnas._files import write_atomically
 from optuna_dnas.cli._errors import clear_errors
 from optuna_dnas.cli._storages import load_study
 from optuna_dnas.cli._storages import without_secrets
@@ -41,7 +42,7 @@ def explain(storage: str, study_name: str, output: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         explanation = explain_study(study, storage=without_secrets(storage))
-    output.write_text(to_html(explanation), encoding="utf-8")
+    write_atomically(output, to_html(explanation).encode())
     for sentence in summary(explanation):
         click.echo(sentence)
     click.echo(f"\nThe report is in {output}: open it in a browser.")

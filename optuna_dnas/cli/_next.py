@@ -3,14 +3,19 @@
 from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
-import shlex
+import os
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from optuna_dnas.cli._benchmarks import Goal
+from optuna_dnas.cli._storages import STORAGE_VARIABLE
+from optuna_dnas.cli._storages import to_shell
 from optuna_dnas.search_space import COST_NAMES
+
+
+_SET_STORAGE = "First, type in the URL of the storage, which is not shown as it has a password:"
 
 
 def next_steps(context: click.Context, goal: Goal, storage: str, study_name: str) -> str:
@@ -29,17 +34,23 @@ def study_steps(context: click.Context, storage: str, study_name: str) -> dict[s
     return {
         "Go on, with the same command:": [command_line(context)],
         "Read why the best is the best, in report.html:": [
-            shlex.join(["optuna-dnas", "explain", storage, study_name])
+            to_shell(["optuna-dnas", "explain", storage, study_name], storage)
         ],
         "Look at the study in a browser:": [
             "pip install optuna-dashboard",
-            shlex.join(["optuna-dnas", "dashboard", storage]),
+            to_shell(["optuna-dnas", "dashboard", storage], storage),
         ],
     }
 
 
 def format_steps(steps: Mapping[str, Sequence[str]]) -> str:
-    """A title and commands for each step."""
+    """A title and commands for each step; before them how to set what they need."""
+    needed = any(STORAGE_VARIABLE in line for commands in steps.values() for line in commands)
+    if needed and STORAGE_VARIABLE not in os.environ:
+        steps = {
+            _SET_STORAGE: [f"read -rs {STORAGE_VARIABLE}; export {STORAGE_VARIABLE}"],
+            **steps,
+        }
     lines = ["Next"]
     for title, commands in steps.items():
         lines += [f"  {title}", *(f"    {command}" for command in commands)]
@@ -50,7 +61,8 @@ def command_line(context: click.Context, **changes: Any) -> str:
     """The command that runs, with some parameters changed, quoted for the shell."""
     names = ["optuna-dnas", *_command_names(context)]
     every = [str(parameter.name) for parameter in context.command.params]
-    return shlex.join(names + given_words(context, every, **changes))
+    words = names + given_words(context, every, **changes)
+    return to_shell(words, context.params.get("storage"))
 
 
 def given_words(context: click.Context, names: Collection[str], **changes: Any) -> list[str]:

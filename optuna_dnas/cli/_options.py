@@ -11,6 +11,7 @@ from typing import TypeVar
 import click
 
 from optuna_dnas.cli._benchmarks import Goal
+from optuna_dnas.cli._storages import STORAGE_VARIABLE
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -80,7 +81,10 @@ def study_options(default_name: str) -> Callable[[F], F]:
             click.option(
                 "--storage",
                 default="sqlite:///optuna-dnas.db",
-                help="Where the study is kept.",
+                envvar=STORAGE_VARIABLE,
+                show_envvar=True,
+                help="Where the study is kept: the URL of a database or of Redis, or the file of "
+                "a journal.",
             ),
         ):
             command = option(command)

@@ -5,14 +5,18 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import optuna
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState
 
 from optuna_dnas._optuna_compat import SOURCE_KEY
 from optuna_dnas.cli._ground_truth import GroundTruth
+from optuna_dnas.cli._storages import without_secrets
 from optuna_dnas.objectives import ArchitectureObjective
 from optuna_dnas.search_space import SearchSpace
+from optuna_dnas.strategies import non_dominated
 
 
 _MAX_PARETO_ROWS = 12
@@ -41,7 +45,7 @@ def report(
     parts = ["", _best(study, objective.space, parse, truth)]
     parts += [*_limits(objective), *_latency(objective)]
     parts.append(_sources(trials))
-    parts.append(f"{_counts(trials)}, study {study.study_name!r} in {storage}")
+    parts.append(f"{_counts(trials)}, study {study.study_name!r} in {without_secrets(storage)}")
     return "\n\n".join(parts).lstrip("\n")
 
 
@@ -52,16 +56,25 @@ def _best(
     truth: GroundTruth | None,
 ) -> str:
     names = study.metric_names or [f"value {k}" for k in range(len(study.directions))]
-    try:
-        best = study.best_trials
-    except ValueError:
-        best = []
+    best = _best_trials(study)
     if not best:
         return "No architecture that is within the limits has been evaluated."
     if len(names) == 1:
         architecture = parse(best[0].user_attrs["architecture"])
         return _architecture(best[0], architecture, space, names[0], truth)
     return _front(best, names, parse, truth)
+
+
+def _best_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """`Study.best_trials`, of those that have an architecture: any program may add others."""
+    rivals = [
+        trial
+        for trial in study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+        if "architecture" in trial.user_attrs and max(trial.constraints.values(), default=0.0) <= 0
+    ]
+    signs = [-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in study.directions]
+    losses = np.array([trial.values for trial in rivals]).reshape(-1, len(signs)) * signs
+    return [rivals[row] for row in non_dominated(losses)]
 
 
 def _front(

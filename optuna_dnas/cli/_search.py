@@ -12,6 +12,7 @@ from optuna_dnas.cli._benchmarks import name_of
 from optuna_dnas.cli._benchmarks import open_benchmark
 from optuna_dnas.cli._benchmarks import table_argument
 from optuna_dnas.cli._errors import clear_errors
+from optuna_dnas.cli._errors import INTERRUPTED
 from optuna_dnas.cli._ground_truth import GroundTruth
 from optuna_dnas.cli._next import next_steps
 from optuna_dnas.cli._options import goal_options
@@ -93,7 +94,7 @@ def search(
         pruner=benchmark.pruner,
     )
     click.echo(benchmark.description)
-    optimize(
+    is_complete = optimize(
         study,
         benchmark.objective,
         n_trials or N_TRIALS[benchmark.name],
@@ -102,3 +103,5 @@ def search(
     truth = GroundTruth.of(benchmark, goal)
     click.echo(report(study, benchmark.objective, ModelSpec.parse, storage, truth=truth))
     click.echo(f"\n{next_steps(context, goal, storage, study.study_name)}")
+    if not is_complete:
+        context.exit(INTERRUPTED)

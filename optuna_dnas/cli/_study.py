@@ -9,10 +9,12 @@ import click
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner
-from tqdm import tqdm
 
 from optuna_dnas import DNASSampler
+from optuna_dnas._progress import progress_bar
 from optuna_dnas.cli._dashboard import artifact_directory
+from optuna_dnas.cli._storages import file_of
+from optuna_dnas.cli._storages import open_storage
 from optuna_dnas.objectives import ArchitectureObjective
 from optuna_dnas.search_space import SearchSpace
 
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 
 _SEARCH_KEY = "dnas:search"
 _NAME_KEY = "benchmark"
+# Of the names of studies, in Optuna's tables. SQLite does not check it, and a journal has none.
+_MAX_NAME = 512
+_N_SHOWN = 40
+_N_PARAMETERS = 4
 
 
 def check_device(device: str) -> None:
@@ -47,36 +53,34 @@ def open_study(
     Args:
         objective: Its metrics and limits are those of the study.
         sampler: Of the study.
-        storage: Its URL.
+        storage: As `open_storage` takes it; files are made.
         name: Of the study.
         benchmark: What is searched.
         conditions: What else must be equal for trials to be compared.
         pruner: Of the study.
 
     Raises:
-        ValueError: There is a study of this name that is about something else.
+        StorageError: The storage cannot be used.
+        ValueError: There is a study of this name that is about something else. Nothing has been
+            written to it.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    opened = open_storage(storage, create=True)
+    if file_of(storage) is None and len(name) > _MAX_NAME:
+        raise ValueError(
+            f"--study-name must have at most {_MAX_NAME} characters, but got {len(name)}: "
+            f"{name[:_N_SHOWN]!r}..."
+        )
     study = optuna.create_study(
-        storage=storage,
+        storage=opened,
         study_name=name,
         sampler=sampler,
         pruner=pruner,
         directions=objective.directions,
         load_if_exists=True,
     )
-    known = study.metric_names
-    if known is None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            study.set_metric_names(objective.metric_names)
-    elif known != objective.metric_names:
-        raise ValueError(
-            f"The study {name!r} optimises {', '.join(known)}, not "
-            f"{', '.join(objective.metric_names)}. Choose another --study-name."
-        )
-    search = {_NAME_KEY: benchmark, **conditions}
-    _check_same_search(study, search | objective.limits | objective.latency_conditions)
+    search = {_NAME_KEY: benchmark, **conditions} | objective.limits | objective.latency_conditions
+    _claim(study, search, objective)
     return study
 
 
@@ -86,8 +90,8 @@ def optimize(
     n_trials: int,
     *,
     publish_for: str | None,
-) -> None:
-    """Add trials, with a progress bar, until an interrupt.
+) -> bool:
+    """Add trials, and show how far it is, until an interrupt.
 
     Args:
         study: To add to.
@@ -95,9 +99,12 @@ def optimize(
         n_trials: How many.
         publish_for: The storage beside which `optuna-dnas dashboard` finds drawings, figures and
             notes; `None`: there will be none.
+
+    Returns:
+        Whether all trials were added: `False` after an interrupt.
     """
     publishers = [] if publish_for is None else [_open_dashboard(objective.space, publish_for)]
-    with tqdm(total=n_trials, unit="trial", desc=study.study_name) as bar:
+    with progress_bar(total=n_trials, unit="trial", desc=study.study_name) as bar:
 
         def show(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
             bar.set_postfix_str(_best_so_far(study), refresh=False)
@@ -106,22 +113,62 @@ def optimize(
         try:
             study.optimize(objective, n_trials=n_trials, callbacks=[show, *publishers])
         except KeyboardInterrupt:
-            bar.close()
-            click.echo("Interrupted. Run the command again to go on.", err=True)
+            is_interrupted = True
+        else:
+            is_interrupted = False
+    if is_interrupted:
+        click.echo("Interrupted. Run the command again to go on.", err=True)
     for publisher in publishers:
         publisher.publish(study)
+    return not is_interrupted
 
 
-def _check_same_search(study: optuna.Study, search: dict[str, Any]) -> None:
-    """Trials of other cells, with other limits, or timed elsewhere cannot be compared."""
-    known = study.user_attrs.get(_SEARCH_KEY)
-    if known is None:
-        study.set_user_attr(_SEARCH_KEY, search)
-    elif known != search:
+def _claim(
+    study: optuna.Study, search: dict[str, Any], objective: ArchitectureObjective[Any]
+) -> None:
+    """Make an unused study one of this search, or check that it is.
+
+    Trials of other cells, with other limits, or timed elsewhere cannot be compared.
+    """
+    # Before the attributes: another worker sets those before its first trial.
+    trials = study.get_trials(deepcopy=False)
+    known, names = study.user_attrs.get(_SEARCH_KEY), study.metric_names
+    if known is None and (trials or study.directions != objective.directions):
+        raise ValueError(
+            f"The study {study.study_name!r} is another program's: {_describe_foreign(study)}. "
+            f"Nothing has been written to it. Choose another --study-name."
+        )
+    if names is not None and names != objective.metric_names:
+        raise ValueError(
+            f"The study {study.study_name!r} optimises {', '.join(names)}, not "
+            f"{', '.join(objective.metric_names)}. Choose another --study-name."
+        )
+    if known is not None and known != search:
         raise ValueError(
             f"The study {study.study_name!r} is about {_describe(known)}, not about "
             f"{_describe(search)}. Choose another --study-name."
         )
+    if names is None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            study.set_metric_names(objective.metric_names)
+    if known is None:
+        study.set_user_attr(_SEARCH_KEY, search)
+
+
+def _describe_foreign(study: optuna.Study) -> str:
+    trials = study.get_trials(deepcopy=False)
+    parameters = list(dict.fromkeys(name for trial in trials for name in trial.params))
+    shown = parameters[:_N_PARAMETERS]
+    more = len(parameters) - len(shown)
+    names = study.metric_names or [f"value {k}" for k in range(len(study.directions))]
+    goals = " and ".join(
+        f"{direction.name.lower()} {name}"
+        for direction, name in zip(study.directions, names, strict=True)
+    )
+    what = f" of the parameters {', '.join(shown)}" if shown else ""
+    what += f" and {more} more" if more else ""
+    return f"it has {len(trials)} trials{what}, to {goals}"
 
 
 def _describe(search: dict[str, Any]) -> str:

@@ -3,7 +3,6 @@
 from dataclasses import asdict
 from dataclasses import replace
 from pathlib import Path
-import shlex
 
 import click
 import optuna
@@ -12,6 +11,7 @@ from optuna.trial import FrozenTrial
 from optuna_dnas.cli._errors import clear_errors
 from optuna_dnas.cli._next import format_steps
 from optuna_dnas.cli._storages import load_study
+from optuna_dnas.cli._storages import to_shell
 from optuna_dnas.cli._study import check_device
 from optuna_dnas.cli._supernet_config import config_options
 from optuna_dnas.cli._supernet_config import RETRAIN
@@ -172,4 +172,4 @@ def _next_steps(output: Path, storage: str | None, study_name: str | None) -> st
     export += ["--output", f"{output}-exported"]
     if storage is not None and study_name is not None:
         export += ["--storage", storage, "--study-name", study_name]
-    return format_steps({"Export it, with a model card:": [shlex.join(export)]})
+    return format_steps({"Export it, with a model card:": [to_shell(export, storage)]})

@@ -2,7 +2,6 @@
 
 from dataclasses import asdict
 from pathlib import Path
-import shlex
 
 import click
 import optuna
@@ -11,12 +10,14 @@ from optuna_dnas import DNASSampler
 from optuna_dnas.cli._benchmarks import check_latency
 from optuna_dnas.cli._benchmarks import Goal
 from optuna_dnas.cli._errors import clear_errors
+from optuna_dnas.cli._errors import INTERRUPTED
 from optuna_dnas.cli._next import format_steps
 from optuna_dnas.cli._next import given_words
 from optuna_dnas.cli._next import study_steps
 from optuna_dnas.cli._options import goal_options
 from optuna_dnas.cli._options import study_options
 from optuna_dnas.cli._report import report
+from optuna_dnas.cli._storages import to_shell
 from optuna_dnas.cli._study import check_device
 from optuna_dnas.cli._study import open_study
 from optuna_dnas.cli._study import optimize
@@ -112,9 +113,12 @@ def search(
     )
     study.set_user_attr(SHAPE_KEY, asdict(trained.shape))
     click.echo(f"Searching the networks of the supernet {checkpoint}.")
-    optimize(study, objective, n_trials, publish_for=storage if dashboard else None)
+    publish_for = storage if dashboard else None
+    is_complete = optimize(study, objective, n_trials, publish_for=publish_for)
     click.echo(report(study, objective, MobileNetSpec.parse, storage))
     click.echo(f"\n{_next_steps(context, study, storage)}")
+    if not is_complete:
+        context.exit(INTERRUPTED)
 
 
 def _check_same_images(trained: TrainedSupernet, data: ImageData, checkpoint: Path) -> None:
@@ -140,5 +144,5 @@ def _next_steps(context: click.Context, study: optuna.Study, storage: str) -> st
     if len(study.directions) > 1:
         retrain += ["--trial", str(study.best_trials[0].number)] if study.best_trials else []
     retrain += ["--output", f"{study.study_name}-best"]
-    steps = {"Train the best one from scratch:": [shlex.join(retrain)]}
+    steps = {"Train the best one from scratch:": [to_shell(retrain, storage)]}
     return format_steps(steps | study_steps(context, storage, study.study_name))

@@ -14,7 +14,6 @@ import copy
 import hashlib
 import os
 from pathlib import Path
-import secrets
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import save as to_safetensors
 import torch
 
+from optuna_dnas._files import write_atomically
 from optuna_dnas._torch_scope import private_generator
 from optuna_dnas._torch_scope import resolve_device
 from optuna_dnas._torch_scope import torch_scope
@@ -165,7 +165,8 @@ class DisentangledLatent(Latent):
             "fingerprint": fingerprint(self.vocabulary, self.config),
             "checksum": _checksum(arrays),
         }
-        _write_atomically(Path(path), to_safetensors(arrays, metadata))
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, to_safetensors(arrays, metadata))
 
     @property
     def is_categorical(self) -> BoolArray:
@@ -334,16 +335,6 @@ def _checksum(arrays: dict[str, np.ndarray]) -> str:
     for name in sorted(arrays):
         digest.update(name.encode() + np.ascontiguousarray(arrays[name]).tobytes())
     return digest.hexdigest()
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _chunks(n: int) -> Iterator[slice]:

@@ -10,9 +10,9 @@ from typing import Any
 from typing import TYPE_CHECKING
 
 import numpy as np
-import platformdirs
 
 from optuna_dnas._background import stop_if_process_ends
+from optuna_dnas._files import cache_directory
 from optuna_dnas.controller._config import ControllerConfig
 from optuna_dnas.encoding import Vocabulary
 from optuna_dnas.search_space import SearchSpace
@@ -106,7 +106,7 @@ def weights_path(folder: Path, space: SearchSpace[Any], config: ControllerConfig
 
 
 def _cache() -> Path:
-    return Path(platformdirs.user_cache_dir("optuna-dnas")) / "weights"
+    return cache_directory() / "weights"
 
 
 def _lock(path: Path) -> threading.Lock:

@@ -42,9 +42,10 @@ class DashboardCallback:
     best trial (or those of the Pareto front) a note; both are refreshed when the study has grown
     by a tenth. What cannot be published is warned of once, and never ends a search.
 
-    The dashboard takes every trial for feasible: it does not read named constraints, and their
-    old form beside them would count twice for samplers. So the caption of a drawing says which
-    limits it breaks, and the note goes to the best trial within all of them.
+    optuna-dashboard alone takes every trial for feasible: it does not read named constraints.
+    ``optuna-dnas dashboard``, and `optuna_dnas.dashboard.wsgi` for other servers, tell it of them.
+    Everywhere the caption of a drawing says which limits it breaks, and the note goes to the best
+    trial within all of them.
 
     Several workers on one storage may each have a callback: a trial belongs to the worker that
     ran it, and what is published twice replaces itself.

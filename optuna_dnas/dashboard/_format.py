@@ -17,6 +17,9 @@ from optuna_dnas._optuna_compat import storage_of
 from optuna_dnas._optuna_compat import trial_id
 
 
+STUDY_PAGE = r"/api/studies/(\d+)"
+"""Path of what the page of a study is made of."""
+
 # MySQL keeps 64 KiB in an attribute, and escapes count.
 _PART_LENGTH = 32_000
 
@@ -57,6 +60,13 @@ def link_artifact(study: Study, trial: FrozenTrial, artifact_id: str, filename: 
         "encoding": None,
     }
     storage.set_study_system_attr(study_id, _artifact_key(trial, artifact_id), json.dumps(meta))
+
+
+def serialize_trial(study_id: int, trial: FrozenTrial, attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """A trial as the page of its study gets it."""
+    serializer = optuna_dashboard("._serializer")
+    serialized: dict[str, Any] = serializer.serialize_frozen_trial(study_id, trial, attrs)
+    return serialized
 
 
 def read_note(attrs: Mapping[str, Any], trial: FrozenTrial) -> str:

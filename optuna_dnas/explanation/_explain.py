@@ -84,7 +84,8 @@ class Explanation:
         n_infeasible: Evaluated trials that broke a limit.
         limits: Names and bounds.
         n_front: Size of the Pareto front; 1 for a single objective.
-        chosen: The best architecture, or some of the front from cheap to dear.
+        chosen: The best architecture, or some of the front from cheapest to most
+            expensive.
         explained: Number of the trial that ``factors`` are of: the best in ``target``.
         factors: What decides first.
         course: What the search did.
@@ -151,7 +152,7 @@ def explain(
 
 
 def _front(data: Evaluated, column: int) -> IntArray:
-    """Rows of the architectures to recommend: from cheap to dear, if there are several."""
+    """Rows of the architectures to recommend; several from cheapest to most expensive."""
     best = data.ranking(column)[:1]
     if len(data.signs) == 1 or not data.is_feasible.any():
         return best

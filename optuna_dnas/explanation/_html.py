@@ -59,7 +59,11 @@ def _summary(of: Explanation) -> str:
 def _best(of: Explanation) -> str:
     several = " several" if len(of.chosen) > 1 else ""
     drawings = "\n".join(map(_drawing, of.chosen))
-    title = "The best architectures, from cheap to dear" if several else "The best architecture"
+    title = (
+        "The best architectures, from cheapest to most expensive"
+        if several
+        else "The best architecture"
+    )
     return f'<h2>{title}</h2>\n<div class="gallery{several}">{drawings}</div>'
 
 
@@ -76,7 +80,7 @@ def _factors(of: Explanation) -> str:
     rest = [finding for finding in of.factors if finding.effect is None]
     n_best = of.factors[0].n_best
     parts = [
-        f"<h2>What makes it good: trial {of.explained}, factor by factor</h2>",
+        f"<h2>Trial {of.explained}, factor by factor</h2>",
         f"<p>{escape(words.deciding(of))}</p>",
     ]
     if told:
@@ -101,7 +105,7 @@ def _factor_cells(finding: FactorFinding, of: Explanation) -> list[str]:
     assert effect is not None
     verdict = '<span class="soft">no clear effect</span>'
     if effect.is_clear:
-        helps = (effect.value > 0) == of.is_maximised[of.metric_names.index(of.target)]
+        helps = words.helps(of, effect.value)
         text = words.difference(of.target, effect.value) + words.unit(of.target)
         verdict = (
             f'<span class="{"good" if helps else "bad"}">{escape(text)}, '

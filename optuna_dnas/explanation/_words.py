@@ -43,23 +43,31 @@ def summary(of: Explanation) -> tuple[str, ...]:
 
 
 def deciding(of: Explanation) -> str:
-    """The largest clear effects, and if there are few of them the probable ones."""
-    named = [f for f in of.factors if f.is_clear][:_N_DECIDING]
-    unclear = [(f, f.effect) for f in of.factors if f.effect is not None and not f.is_clear]
-    hints = [
-        f"{finding.text} (needed in {share(effect.support)} of the resamples)"
-        for finding, effect in sorted(unclear, key=lambda pair: -pair[1].support)
-        if effect.support >= _PROBABLE
-    ][: _N_DECIDING - len(named)]
+    """The largest clear effects, and if there are few of them the probable ones.
+
+    Only what goes with better values is named as deciding: the best architecture may well have
+    something in spite of which it is the best.
+    """
+    clear = [finding for finding in of.factors if finding.is_clear]
+    good = [finding for finding in clear if _is_good(of, finding)][:_N_DECIDING]
+    bad = [finding for finding in clear if not _is_good(of, finding)][:_N_DECIDING]
+    hints = _hints(of)[: _N_DECIDING - len(good)]
     hint = f" Probably, but not clearly: {_listed(hints)}." if hints else ""
-    if named:
-        return f"What decides: {_listed([_with_effect(f, of.target) for f in named])}.{hint}"
+    spite = f" In spite of: {_listed([_with_effect(f, of.target) for f in bad])}." if bad else ""
+    if good:
+        named = _listed([_with_effect(finding, of.target) for finding in good])
+        return f"What decides: {named}.{spite}{hint}"
     if all(factor.effect is None for factor in of.factors):
         return (
             f"What decides cannot be told: it takes {MIN_TRIALS} evaluated trials or more that "
             "differ."
         )
-    return f"No single factor has a clear effect.{hint}"
+    return f"No single factor has a clear good effect.{spite}{hint}"
+
+
+def helps(of: Explanation, change: float) -> bool:
+    """Whether a change of the explained objective is for the better."""
+    return (change > 0) == of.is_maximised[of.metric_names.index(of.target)] and change != 0
 
 
 def difference(name: str, value: float) -> str:
@@ -123,14 +131,45 @@ def _found(of: Explanation) -> str:
             f"has {values_of(best)}."
         )
     broken = f" {_count(of.n_infeasible, 'trial')} broke a limit." if of.n_infeasible else ""
+    within = " within the limits" if of.limits else ""
     if len(of.metric_names) == 1:
-        return f"The best is trial {best.number}: {values_of(best)}.{broken}"
+        return f"The best of them is trial {best.number}: {values_of(best)}.{broken}"
+    if of.n_front == 1:
+        return (
+            f"Of the architectures that were evaluated{within}, one makes up the Pareto front, "
+            f"that of trial {best.number}: {values_of(best)}.{broken}"
+        )
     shown = f"{len(of.chosen)} of them" if len(of.chosen) < of.n_front else "all"
     return (
-        f"No other architecture beats these {of.n_front} in every objective (the Pareto front; "
-        f"{shown} are drawn below, from cheap to dear). The best in {quantity(of.target).title} "
-        f"is trial {of.explained}.{broken}"
+        f"Of the architectures that were evaluated{within}, {of.n_front} make up the Pareto "
+        "front: no other one of them is at least as good in every objective and better in one "
+        f"({shown} are drawn below, from cheapest to most expensive). The best in "
+        f"{quantity(of.target).title} is trial {of.explained}.{broken}"
     )
+
+
+def _is_good(of: Explanation, finding: FactorFinding) -> bool:
+    return finding.effect is not None and helps(of, finding.effect.value)
+
+
+def _hints(of: Explanation) -> list[str]:
+    """Good effects that a model mostly needs, though some resamples do without them.
+
+    The interval of such an effect ends at 0. One that reaches beyond it is as likely to be bad.
+    """
+    probable = [
+        (finding, finding.effect)
+        for finding in of.factors
+        if finding.effect is not None
+        and not finding.is_clear
+        and finding.effect.support >= _PROBABLE
+        and any(helps(of, end) for end in (finding.effect.low, finding.effect.high))
+        and not any(helps(of, -end) for end in (finding.effect.low, finding.effect.high))
+    ]
+    return [
+        f"{finding.text} (needed in {share(effect.support)} of the resamples)"
+        for finding, effect in sorted(probable, key=lambda pair: -pair[1].support)
+    ]
 
 
 def _with_effect(finding: FactorFinding, target: str) -> str:

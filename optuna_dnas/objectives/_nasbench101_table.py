@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
-from tqdm import tqdm
 
+from optuna_dnas._files import cache_directory
+from optuna_dnas._progress import progress_bar
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
 from optuna_dnas.objectives._cell_table import CellTable
@@ -192,7 +192,7 @@ def _file_to_store(path: Path, target: Path | None, progress: bool) -> Path:
             return store
     store = target or (beside if os.access(path.parent, os.W_OK) else cached)
     store.parent.mkdir(parents=True, exist_ok=True)
-    with tqdm(
+    with progress_bar(
         total=path.stat().st_size,
         unit="B",
         unit_scale=True,
@@ -206,7 +206,7 @@ def _file_to_store(path: Path, target: Path | None, progress: bool) -> Path:
 def _cached_store(path: Path) -> Path:
     """Files of different folders may have one name."""
     digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
-    return Path(platformdirs.user_cache_dir("optuna-dnas")) / f"{path.name}-{digest}.store"
+    return cache_directory() / f"{path.name}-{digest}.store"
 
 
 def _advance(bar: Any, done: int) -> None:

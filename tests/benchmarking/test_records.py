@@ -1,7 +1,9 @@
 """Files of records survive kills, and files of others survive us."""
 
 from collections.abc import Iterator
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,17 @@ def test_records_are_added(path: Path) -> None:
     append(path, 0, 1)
     append(path, 2)
     assert read_records(path) == [record(0), record(1), record(2)]
+
+
+def test_a_full_disk_keeps_the_records_before(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    append(path, 0)
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match=r"No space left .* are kept: '.*searches.jsonl'"):
+        append(path, 1)
+    assert read_records(path)[0] == record(0)
 
 
 def test_record_is_in_the_file_before_it_is_passed_on(path: Path) -> None:

@@ -41,5 +41,6 @@ def _start_of_a_search(directions: list[str]) -> list[ModelSpec]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty one, which the shell is in."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("OPTUNA_DNAS_NASBENCH101", raising=False)
+    for name in ("OPTUNA_DNAS_NASBENCH101", "OPTUNA_DNAS_STORAGE"):
+        monkeypatch.delenv(name, raising=False)
     return tmp_path

@@ -90,7 +90,7 @@ def test_interrupted_command_compares_what_there_is(
 
     monkeypatch.setattr(_benchmark, "run_search", interrupted)
     result = run("benchmark", *SMALL, "--output", "searches.jsonl")
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 130, result.output
     assert "Interrupted." in result.output
     assert rows(result.output)["DNAS"][0] == rows(result.output)["Random"][0] == "2"
     monkeypatch.undo()
@@ -107,7 +107,7 @@ def test_interrupt_before_the_first_search_has_ended(
 
     monkeypatch.setattr(_benchmark, "run_search", interrupted)
     result = run("benchmark", *SMALL)
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 130, result.output
     assert "No search has ended." in result.output
 
 

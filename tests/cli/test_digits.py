@@ -155,7 +155,7 @@ def test_pareto_study_is_compared_with_the_true_front(folder: Path) -> None:
         (["--device", "tpu"], "but got 'tpu'"),
         (["--device", "cuda:99"], "PyTorch finds"),
         (["--storage", "sqlite:////nowhere/study.db"], "unable to open"),
-        (["--storage", "nothing"], "Could not parse SQLAlchemy URL"),
+        (["--storage", "nothing"], "neither the URL of a database"),
         (["missing.tfrecord"], "No such file"),
     ],
 )

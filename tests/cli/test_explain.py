@@ -1,5 +1,7 @@
 """``optuna-dnas explain``."""
 
+import errno
+import os
 from pathlib import Path
 import sys
 import uuid
@@ -9,7 +11,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 import pytest
 
-from optuna_dnas.cli._explain import without_secrets
+from optuna_dnas.cli._storages import without_secrets
 from tests.cli.command import assert_is_message
 from tests.cli.command import next_commands
 from tests.cli.command import run
@@ -106,13 +108,24 @@ def test_without_plotly_the_extra_is_named(folder: Path, monkeypatch: pytest.Mon
     assert not (folder / "report.html").exists()
 
 
-@pytest.mark.parametrize(
-    ("storage", "shown"),
-    [
-        ("sqlite:///a.db", "sqlite:///a.db"),
-        ("postgresql://me:secret@host:5432/db?password=secret", "postgresql://host:5432/db"),
-        ("my.journal", "my.journal"),
-    ],
-)
-def test_secrets_are_not_shown(storage: str, shown: str) -> None:
-    assert without_secrets(storage) == shown
+def test_a_full_disk_leaves_the_report_before(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    keep("sqlite:///mine.db")
+    Path("report.html").write_text("the one before")
+    monkeypatch.setattr("os.fsync", full)
+    message = assert_is_message(run("explain", "sqlite:///mine.db", "mine"))
+    assert "No space left on device" in message
+    assert "report.html" in message
+    assert Path("report.html").read_text() == "the one before"
+    assert sorted(path.name for path in folder.iterdir()) == ["mine.db", "report.html"]
+
+
+def test_a_report_to_a_full_device_is_told(folder: Path) -> None:
+    keep("sqlite:///mine.db")
+    result = run("explain", "sqlite:///mine.db", "mine", "--output", "/dev/full")
+    assert "'/dev/full'" in assert_is_message(result)
+    assert Path("/dev/full").is_char_device()

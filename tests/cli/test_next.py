@@ -21,7 +21,7 @@ def parse(arguments: list[str]) -> dict[str, Any]:
         ["my table.tfrecord", "--benchmark", "nasbench101", "--trials", "7", "--seed", "0"],
         ["--metric", "test_accuracy", "--metric", "training_time"],
         ["--max-flops", "1e20", "--max-params", "12345.678901234567"],
-        ["--study-name", "v1.0", "--storage", "postgresql://user:it's@host/$db?a=b&c"],
+        ["--study-name", "v1.0", "--storage", "postgresql://it's@host/$db"],
         ["--study-name", "-x"],
         ["--study-name", "", "--trials", "100"],
     ],
@@ -39,3 +39,11 @@ def test_changes_replace_what_was_given() -> None:
     line = command_line(context, study_name="b", metrics=("flops", "params"))
     changed = {"study_name": "b", "metrics": ("flops", "params")}
     assert parse(shlex.split(line)[2:]) == parse(["--seed", "1"]) | changed
+
+
+def test_a_password_is_not_part_of_what_is_printed() -> None:
+    url = "postgresql://me:secret@host/db"
+    arguments = ["--study-name", "a:b@c", "--storage", url]
+    line = command_line(search.make_context("search", arguments))
+    assert line == ('optuna-dnas search --storage "$OPTUNA_DNAS_STORAGE" --study-name a:b@c')
+    assert parse(shlex.split(line.replace("$OPTUNA_DNAS_STORAGE", url))[2:]) == parse(arguments)

@@ -7,16 +7,16 @@ from typing import Any
 from wsgiref.util import setup_testing_defaults
 
 import optuna
-from optuna.artifacts import FileSystemArtifactStore
 from optuna.storages import BaseStorage
-from optuna_dashboard import wsgi
+
+from optuna_dnas.dashboard import wsgi
 
 
 class App:
     """Answers as a server would."""
 
     def __init__(self, storage: BaseStorage, artifacts: Path) -> None:
-        self._app = wsgi(storage, artifact_store=FileSystemArtifactStore(artifacts))
+        self._app = wsgi(storage, artifacts)
         self._storage = storage
 
     def get(self, path: str) -> bytes:

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 import time
 
+import optuna
+from optuna.storages import BaseStorage
 from optuna.storages import InMemoryStorage
 from optuna.storages import RDBStorage
 import pytest
@@ -55,6 +57,56 @@ def test_the_page_of_a_large_study_is_answered(tmp_path: Path) -> None:
     assert all(len(trial["artifacts"]) == 1 for trial in page["trials"])
     assert len(page["plotly_graph_objects"]) == 4
     assert _seconds(lambda: app.study(study)) < 10
+
+
+def limited_study(storage: BaseStorage, directions: list[str]) -> optuna.Study:
+    """The lower x the better, but less than 3 breaks a limit."""
+    study = optuna.create_study(storage=storage, directions=directions)
+    sign = 1 if directions[0] == "minimize" else -1
+    for x in range(6):
+        trial = study.ask()
+        trial.suggest_int("x", x, x)
+        trial.set_constraint("least", 3.0 - x)
+        trial.set_constraint("most", x - 9.0)
+        study.tell(trial, [sign * float(x), *(float(x % 2) for _ in directions[1:])])
+    return study
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_an_infeasible_trial_is_shown_as_such_and_is_not_the_best(
+    storage: BaseStorage, tmp_path: Path, direction: str
+) -> None:
+    study = limited_study(storage, [direction])
+    page = App(storage, tmp_path).study(study)
+    assert [t["constraints"] for t in page["trials"]] == [[3.0 - x, x - 9.0] for x in range(6)]
+    assert [t["number"] for t in page["best_trials"]] == [study.best_trial.number] == [3]
+    assert page["best_trials"][0]["constraints"] == [0.0, -6.0]
+    # Samplers read every constraint once.
+    assert study.trials[0].constraints == {"least": 3.0, "most": -9.0}
+
+
+def test_no_infeasible_trial_is_on_the_front(tmp_path: Path) -> None:
+    storage = InMemoryStorage()
+    study = limited_study(storage, ["minimize", "minimize"])
+    best = {trial["number"] for trial in App(storage, tmp_path).study(study)["best_trials"]}
+    assert best == {trial.number for trial in study.best_trials} == {3, 4}
+
+
+def test_where_all_trials_are_infeasible_none_is_the_best(tmp_path: Path) -> None:
+    storage = InMemoryStorage()
+    study = optuna.create_study(storage=storage)
+    trial = study.ask()
+    trial.set_constraint("most", 1.0)
+    study.tell(trial, 0.0)
+    assert App(storage, tmp_path).study(study)["best_trials"] == []
+
+
+def test_a_page_of_new_trials_alone_has_the_best_of_all(tmp_path: Path) -> None:
+    storage = InMemoryStorage()
+    limited_study(storage, ["minimize"])
+    page = json.loads(App(storage, tmp_path).get("/api/studies/0?after=5"))
+    assert [t["number"] for t in page["trials"]] == [5]
+    assert [t["number"] for t in page["best_trials"]] == [3]
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -8,7 +8,9 @@ from optuna.trial import create_trial
 from optuna.trial import TrialState
 import pytest
 
+from optuna_dnas.explanation import Effect
 from optuna_dnas.explanation import explain
+from optuna_dnas.explanation import Explanation
 from optuna_dnas.explanation import FactorFinding
 from optuna_dnas.explanation._factors import factor_findings
 from optuna_dnas.explanation._words import deciding
@@ -88,7 +90,7 @@ def test_best_so_far_only_improves() -> None:
     assert bests == sorted(bests, reverse=True)
 
 
-def test_front_is_drawn_from_cheap_to_dear() -> None:
+def test_front_is_drawn_from_cheapest_to_most_expensive() -> None:
     study = cell_study(60, metrics=("flops", "validation_accuracy"))
     explanation = explain(study)
     assert explanation.target == "validation_accuracy"
@@ -141,6 +143,62 @@ def test_what_failed_or_was_pruned_is_counted() -> None:
     explanation = explain(study)
     assert explanation.n_architectures == 12
     assert "(2 more were pruned and 1 more failed)" in summary(explanation)[0]
+
+
+def with_effects(study: optuna.Study, *effects: tuple[float, float, float]) -> Explanation:
+    """An explanation whose first factors have these effects and intervals, the others none."""
+    explanation = explain(study)
+    factors = [dataclasses.replace(factor, effect=None) for factor in explanation.factors]
+    for k, (value, low, high) in enumerate(effects):
+        effect = Effect(value=value, low=low, high=high, support=0.9)
+        factors[k] = dataclasses.replace(factors[k], effect=effect)
+    return dataclasses.replace(explanation, factors=tuple(factors))
+
+
+@pytest.mark.parametrize(
+    ("effect", "is_hint"),
+    [
+        ((4.0, 0.0, 9.09), True),
+        ((-4.0, -9.09, 0.0), False),
+        ((4.0, -0.1, 9.09), False),
+        ((-1.0, -9.09, 4.0), False),
+    ],
+)
+@pytest.mark.parametrize("is_maximised", [True, False])
+def test_only_what_does_no_harm_is_a_hint(
+    effect: tuple[float, float, float], is_hint: bool, is_maximised: bool
+) -> None:
+    study = cell_study(12) if is_maximised else negated(cell_study(12))
+    value, low, high = effect if is_maximised else (-effect[0], -effect[2], -effect[1])
+    explanation = with_effects(study, (value, low, high))
+    text = deciding(explanation)
+    assert ("Probably" in text) == is_hint
+    assert (explanation.factors[0].text in text) == is_hint
+
+
+@pytest.mark.parametrize("is_maximised", [True, False])
+def test_a_clearly_bad_factor_of_the_best_does_not_decide(is_maximised: bool) -> None:
+    study = cell_study(12) if is_maximised else negated(cell_study(12))
+    sign = 1 if is_maximised else -1
+    bad = sorted((-9.0 * sign, -1.0 * sign))
+    good = sorted((1.0 * sign, 3.0 * sign))
+    explanation = with_effects(study, (-4.0 * sign, *bad), (2.0 * sign, *good))
+    first, second = explanation.factors[:2]
+    decides, _, spite = deciding(explanation).partition(" In spite of: ")
+    assert decides.startswith(f"What decides: {second.text} (")
+    assert first.text not in decides
+    assert spite.startswith(f"{first.text} (")
+    alone = deciding(with_effects(study, (-4.0 * sign, *bad)))
+    assert alone.startswith("No single factor has a clear good effect. In spite of: ")
+
+
+def test_a_front_is_of_what_was_evaluated() -> None:
+    study = cell_study(60, metrics=("flops", "validation_accuracy"))
+    text = summary(explain(study))[1]
+    n = explain(study).n_front
+    assert text.startswith(f"Of the architectures that were evaluated, {n} make up the Pareto")
+    limited = cell_study(60, metrics=("flops", "validation_accuracy"), max_flops=200_000)
+    assert "evaluated within the limits, " in summary(explain(limited))[1]
 
 
 def test_nothing_to_explain_is_an_error() -> None:
