@@ -45,7 +45,7 @@ def sampled_violations(
     noise: float,
     rng: np.random.Generator,
 ) -> FloatArray:
-    """(N,) how far a Thompson sample of each constraint violates it, added up; 0 if it does not.
+    """(N,) how far Thompson samples of the constraints violate them, added up; 0 if none does.
 
     In units of the predictors: those of the constraints need not compare. As long as nothing has
     met a constraint, there is no telling where its limit lies: nothing counts as feasible then,
@@ -58,8 +58,8 @@ def sampled_violations(
     total = np.zeros(len(features))
     if fitted.constraints is None or constraints is None:
         return total
-    for column, predictor in fitted.constraints.by_column.items():
-        observed = constraints[:, column]
+    for part in fitted.constraints.parts:
+        observed, predictor = part.worst(constraints), part.predictor
         known = ~np.isnan(observed)
         if not (observed[known] > 0).any():
             continue

@@ -158,3 +158,37 @@ def test_new_values_are_taken_in_between_fits() -> None:
     )
     assert not violations[:18].any()
     assert (violations[22:] > 0).all()
+
+
+def test_many_constraints_need_few_predictors() -> None:
+    """Those violated most often have their own, the others share one."""
+    tokens = FLAT.sample_tokens(40, np.random.default_rng(0))
+    constraints = tokens[:, [0]] - np.linspace(0.2, 2.0, 60)
+    few, many = _fit(tokens, constraints[:, :3]).constraints, _fit(tokens, constraints).constraints
+    assert few is not None
+    assert many is not None
+    assert [part.columns.tolist() for part in few.parts] == [[0], [1], [2]]
+    assert len(many.parts) == 4
+    assert [part.columns.tolist() for part in many.parts[:3]] == [[0], [1], [2]]
+    assert sorted(many.parts[3].columns) == list(range(3, 60))
+
+
+def test_none_of_many_constraints_is_forgotten() -> None:
+    """Whatever their units: what breaks only the last one, which is broken least, is postponed."""
+    x = np.linspace(-1.0, 1.0, 40)
+    violated = [x] * 8  # by the upper half
+    constraints = np.stack([*violated, 1e-6 * (-x - 0.5), np.full(40, -1e6)], axis=1)
+    violations = _violations(constraints)
+    assert (violations[:8] > 0).all()  # by the last one
+    assert not violations[12:18].any()
+    assert (violations[22:] > 0).all()
+
+
+def test_of_constraints_that_share_a_predictor_any_may_be_unknown() -> None:
+    constraints = np.full((40, 9), np.nan)
+    for column in range(8):
+        constraints[column::8, column] = np.linspace(-1.0, 1.0, 5)
+    violations = _violations(constraints)
+    assert np.isfinite(violations).all()
+    assert not violations[:10].any()
+    assert (violations[30:] > 0).all()
