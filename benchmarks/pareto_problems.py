@@ -3,6 +3,7 @@
 N: cells, M: objectives.
 """
 
+from collections.abc import Callable
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,7 +19,7 @@ from optuna_dnas.objectives import NASBench101Objective
 
 
 class ParetoProblem(Problem):
-    """Accuracy against costs, of which the logarithm counts.
+    """Accuracy against costs, of which the logarithm counts, or what they are.
 
     Reported is the share of the hypervolume of the table's front that has been reached. Costs of
     NASBench-101 depend a little on the vertex order: the front's are those of the table's cells.
@@ -26,18 +27,24 @@ class ParetoProblem(Problem):
     Args:
         objective: Of an accuracy and costs, in this order.
         least_accuracy: Of the reference point, which has the largest costs of the table.
+        logarithmic: Whether the logarithm of a cost counts.
     """
 
     direction = StudyDirection.MAXIMIZE
     optimum = 1.0
 
     def __init__(
-        self, objective: DigitsCellObjective | NASBench101Objective, least_accuracy: float
+        self,
+        objective: DigitsCellObjective | NASBench101Objective,
+        least_accuracy: float,
+        *,
+        logarithmic: bool = True,
     ) -> None:
         self._objective = objective
+        self._scale: Callable[[FloatArray], FloatArray] = np.log10 if logarithmic else np.asarray
         self.space = objective.space
         means = [objective.table.mean(name) for name in objective.metric_names]
-        values = _minimised(np.stack(means, axis=1))  # (N, M)
+        values = np.stack([-means[0], *map(self._scale, means[1:])], axis=1)  # (N, M), minimised
         values = values[~np.isnan(values).any(axis=1)]
         self.reference = np.append(-least_accuracy, values[:, 1:].max(axis=0))
         self.volume = hypervolume(values, self.reference)
@@ -50,7 +57,7 @@ class ParetoProblem(Problem):
         values = self._objective(trial)
         assert isinstance(values, tuple)
         accuracy, *costs = values
-        return accuracy, *np.log10(costs).tolist()
+        return accuracy, *self._scale(np.array(costs)).tolist()
 
     def key(self, trial: optuna.trial.FrozenTrial) -> str:
         """The hash: isomorphic cells are one query."""
@@ -80,7 +87,3 @@ def hypervolume(
     """Of what is better than the reference in all objectives."""
     inside = values[(values < reference).all(axis=1)]
     return float(compute_hypervolume(inside, reference)) if len(inside) else 0.0
-
-
-def _minimised(means: FloatArray) -> FloatArray:
-    return np.concatenate([-means[:, :1], np.log10(means[:, 1:])], axis=1)

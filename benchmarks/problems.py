@@ -40,11 +40,17 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
     "digits-flat": lambda: AnonymousCells(_digits("validation_accuracy")),
     # About three quarters of the cells are more accurate than the reference point.
     "nasbench101-pareto": lambda: ParetoProblem(_nasbench101("test_accuracy", "params"), 0.9),
+    "nasbench101-pareto-linear": lambda: ParetoProblem(
+        _nasbench101("test_accuracy", "params"), 0.9, logarithmic=False
+    ),
     "nasbench101-pareto-flops": lambda: ParetoProblem(_nasbench101("test_accuracy", "flops"), 0.9),
     "nasbench101-pareto-3": lambda: ParetoProblem(
         _nasbench101("test_accuracy", "flops", "training_time"), 0.9
     ),
     "digits-pareto": lambda: ParetoProblem(_digits("validation_accuracy", "flops"), 0.78),
+    "digits-pareto-linear": lambda: ParetoProblem(
+        _digits("validation_accuracy", "flops"), 0.78, logarithmic=False
+    ),
     "digits-pareto-3": lambda: ParetoProblem(
         _digits("validation_accuracy", "flops", "training_time"), 0.78
     ),

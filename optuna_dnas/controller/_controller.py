@@ -1,7 +1,7 @@
 """A latent space with the predictors that live on it.
 
 N: architectures, T: tokens, D: latent dimensions, M: objectives, K: costs,
-C: constraints.
+C: constraints, P: predictors of constraints.
 """
 
 import abc
@@ -83,11 +83,11 @@ class FittedController:
         return None if self.costs is None else self._slopes(self.costs, codes)
 
     def constraint_slopes(self, codes: FloatArray) -> FloatArray | None:
-        """(N, D) codes -> (N, C', D) derivative of the constraints that have predictors."""
-        if self.constraints is None or not self.constraints.by_column:
+        """(N, D) codes -> (N, P, D) derivative of what the predictors of constraints say."""
+        if self.constraints is None or not self.constraints.parts:
             return None
-        predictors = self.constraints.by_column.values()
-        return np.concatenate([self._slopes(p, codes) for p in predictors], axis=1)
+        slopes = [self._slopes(part.predictor, codes) for part in self.constraints.parts]
+        return np.concatenate(slopes, axis=1)
 
     def _slopes(self, predictor: Predictor, codes: FloatArray) -> FloatArray:
         slopes = predictor.gradient(self.features.of_codes(codes))

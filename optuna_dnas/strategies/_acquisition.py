@@ -10,6 +10,8 @@ from optuna_dnas.strategies._config import SearchConfig
 from optuna_dnas.strategies._hypervolume import improvement_order
 from optuna_dnas.strategies._hypervolume import infer_reference
 from optuna_dnas.strategies._hypervolume import known_costs
+from optuna_dnas.strategies._hypervolume import qualities
+from optuna_dnas.strategies._hypervolume import ValueScale
 
 
 class Predictions(NamedTuple):
@@ -77,9 +79,14 @@ def _by_hypervolume(
             deviations[:, objective] = 0.0
             reached[:, objective] = np.log(observed.costs[:, cost])
     reference = infer_reference(reached, config.n_startup_trials, known)
+    scales = {}
+    for objective in qualities(reached, known):
+        scale = ValueScale.between(reached[:, objective], observed.values[:, objective])
+        if scale is not None:
+            scales[objective] = scale
     if observed.is_feasible.any():
         reached = reached[observed.is_feasible]
-    return improvement_order(means, deviations, reached, reference, rng)
+    return improvement_order(means, deviations, reached, reference, rng, scales)
 
 
 def thompson_samples(

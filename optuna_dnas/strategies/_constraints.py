@@ -14,7 +14,6 @@ from optuna_dnas.controller import replace_infinite
 from optuna_dnas.search_space import CostLimits
 from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.strategies._selection import Candidates
-from optuna_dnas.strategies._state import FAILURE_COLUMN
 
 
 def within_limits(
@@ -48,7 +47,7 @@ def sampled_violations(
     rng: np.random.Generator,
     retried: IntArray | None = None,  # (R,) candidates that have failed
 ) -> FloatArray:
-    """(N,) how far a Thompson sample of each constraint violates it, added up; 0 if it does not.
+    """(N,) how far Thompson samples of the constraints violate them, added up; 0 if none does.
 
     In units of the predictors: those of the constraints need not compare. As long as nothing has
     met a constraint, there is no telling where its limit lies: nothing counts as feasible then,
@@ -63,16 +62,16 @@ def sampled_violations(
     total = np.zeros(len(features))
     if fitted.constraints is None or constraints is None:
         return total
-    for column, predictor in fitted.constraints.by_column.items():
-        observed = constraints[:, column]
+    for part in fitted.constraints.parts:
+        observed, predictor = part.worst(constraints), part.predictor
         known = ~np.isnan(observed)
         if not (observed[known] > 0).any():
             continue
         means, deviations = predictor.predict(features)
-        if column == FAILURE_COLUMN and retried is not None:
+        if part.is_of_failures and retried is not None:
             means[retried], deviations[retried] = predictor.predict_anew(features[retried])
         samples = (means + noise * rng.standard_normal() * deviations)[:, 0]
-        if column == FAILURE_COLUMN:
+        if part.is_of_failures:
             threshold = probable_failure(observed[known])
         else:
             reference = predictor.mean(observed_features[known])[:, 0]

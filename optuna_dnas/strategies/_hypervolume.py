@@ -6,7 +6,9 @@ S: screened candidates. All is minimised.
 
 from collections.abc import Collection
 from collections.abc import Iterator
-import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,21 +17,27 @@ from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
 from optuna_dnas._typing import SingleArray
 from optuna_dnas.controller import average_ranks
+from optuna_dnas.controller import replace_infinite
 from optuna_dnas.strategies._selection import sample_directions
 
 
 _N_DIRECTIONS = 64  # for each objective beyond the first
+_MAX_DIRECTIONS = 256
 # Expectations of so many candidates are compared, the others come after them; of fewer, where a
 # quadrature has many nodes.
 _N_SCREENED = 128
 _N_NODES_SCREENED = 1_728
+_MAX_GRID = 3  # Objectives of a grid of nodes, which grows as a power of them.
+_N_DRAWN = 32  # Nodes for more of them; draws, which any number needs equally many of.
 _OPTIMISM = 1.0  # Deviations that count for those.
 # Each pick changes what others add. Nobody asks for more between two fits.
 _N_GREEDY = 16
 _N_COMPARED = 64
 _UNINTERESTING = 0.75
-# Logarithm of how much dearer than all observed ones an architecture may be.
-_DEARER = math.log(1.5)
+# How far the reference lies beyond what was reached, as a share of its extent. It is what the ends
+# of a front are worth: near the reference, a better value at the most expensive end adds nothing.
+_MARGIN = 0.5
+_QUARTILES = (0.0, 0.25, 0.5, 0.75)
 # A cost that orders the observed as an objective does is that objective, or a function of it. The
 # cost of a cell that was not written canonically may differ a little.
 _SAME_ORDER = 0.999
@@ -42,24 +50,28 @@ def improvement_order(
     observed: FloatArray,  # (F, M)
     reference: FloatArray,  # (M,)
     rng: np.random.Generator,
+    scales: Mapping[int, "ValueScale"] = MappingProxyType({}),
 ) -> Iterator[int]:
     """Candidates by the hypervolume that each is expected to add to all before it.
 
     The hypervolume is proportional to the mean over directions of the best score to the power M
     (Zhang & Golovin, *Random Hypervolume Scalarizations for Provable Multi-Objective Black Box
     Optimization*, 2020, Lemma 5), so that an improvement is a mean of improvements. Expectations
-    are by Gauss-Hermite quadrature. What was picked joins the front with its means.
+    are by Gauss-Hermite quadrature, or of many objectives by draws. What was picked joins the
+    front with its means. Objectives that have a scale count by their values, the others by what
+    is predicted.
     """
-    low = observed.min(axis=0)
-    scale = np.where(reference > low, reference - low, 1.0)
-    directions = sample_directions(_N_DIRECTIONS * (len(reference) - 1), len(reference), rng)
+    low, high = _to_values(observed.min(axis=0), scales), _to_values(reference, scales)
+    extent = np.where(high > low, high - low, 1.0)
+    n_directions = min(_N_DIRECTIONS * (len(reference) - 1), _MAX_DIRECTIONS)
+    directions = sample_directions(n_directions, len(reference), rng)
 
     def powers(values: FloatArray) -> SingleArray:
-        return _powers((values - low) / scale, directions)
+        return _powers((_to_values(values, scales) - low) / extent, directions)
 
     best = powers(observed).max(axis=0)  # (K,)
     hoped = np.maximum(powers(means - _OPTIMISM * deviations) - best, 0.0).mean(axis=1)
-    nodes, weights = _quadrature(deviations.max(axis=0) > 0)
+    nodes, weights = _quadrature(deviations.max(axis=0) > 0, rng)
     n_screened = min(_N_SCREENED, _N_NODES_SCREENED // len(nodes))
     screened, rest = np.split(np.argsort(-hoped, kind="stable"), [n_screened])
     samples = np.stack([powers(means[screened] + x * deviations[screened]) for x in nodes])
@@ -106,9 +118,14 @@ class _Gains:
 
 def _quadrature(
     is_uncertain: BoolArray,  # (M,)
+    rng: np.random.Generator,
 ) -> tuple[FloatArray, FloatArray]:
     """Nodes (Q, M) and weights (Q,) of a normal distribution; 0 for what is certain."""
     n_uncertain = int(is_uncertain.sum())
+    if n_uncertain > _MAX_GRID:
+        half = rng.standard_normal((_N_DRAWN // 2, len(is_uncertain))) * is_uncertain
+        # Antithetic: their mean is the predicted one.
+        return np.concatenate([half, -half]), np.full(_N_DRAWN, 1 / _N_DRAWN)
     n = 5 if n_uncertain == 1 else 3
     points, point_weights = np.polynomial.hermite_e.hermegauss(n)
     combined = np.indices((n,) * n_uncertain).reshape(n_uncertain, n**n_uncertain).T
@@ -118,6 +135,61 @@ def _quadrature(
     return nodes, weights / weights.sum()
 
 
+class ValueScale(NamedTuple):
+    """A monotone map from the predictions of an objective to its values: linear between quartiles.
+
+    Predictors rank: of values that are close together, and there are many, predictions differ as
+    much as of values far apart.
+    """
+
+    predictions: FloatArray  # (4,) ascending: the best, the quartiles
+    values: FloatArray  # (4,)
+
+    @classmethod
+    def between(cls, predictions: FloatArray, values: FloatArray) -> "ValueScale | None":
+        """(F,) each, of what was observed; `None` where there is no telling."""
+        scale = cls(
+            np.quantile(predictions, _QUARTILES),
+            np.quantile(replace_infinite(values[:, None])[:, 0], _QUARTILES),
+        )
+        rises = all((np.diff(knots) > 0).all() for knots in scale)
+        return scale if rises and np.isfinite(scale._slopes).all() else None
+
+    def __call__(self, predictions: FloatArray) -> FloatArray:
+        """Of any shape; beyond the quartiles as between the nearest two."""
+        between: FloatArray = np.interp(predictions, self.predictions, self.values)
+        below = np.minimum(predictions - self.predictions[0], 0.0)
+        above = np.maximum(predictions - self.predictions[-1], 0.0)
+        values: FloatArray = between + self._slopes[0] * below + self._slopes[-1] * above
+        return values
+
+    @property
+    def _slopes(self) -> FloatArray:
+        slopes: FloatArray = np.diff(self.values) / np.diff(self.predictions)
+        return slopes
+
+
+def _to_values(predictions: FloatArray, scales: Mapping[int, ValueScale]) -> FloatArray:
+    """(..., M) -> (..., M)."""
+    values = predictions.copy()
+    for objective, scale in scales.items():
+        values[..., objective] = scale(predictions[..., objective])
+    return values
+
+
+def qualities(values: FloatArray, known: Collection[int]) -> list[int]:
+    """(F, M) -> the objectives that costs are weighed against; none where no cost is known.
+
+    What rises with a known cost, such as a time that is measured, is a cost as well.
+    """
+    ranks = [average_ranks(column) for column in values.T]
+    return [
+        m
+        for m in range(len(ranks))
+        if known and not any(_correlation(ranks[m], ranks[k]) > _SAME_DIRECTION for k in known)
+    ]
+
+
 def infer_reference(
     observed: FloatArray,  # (F, M), those of the start first; of known costs their logarithms
     n_startup: int,
@@ -125,24 +197,18 @@ def infer_reference(
 ) -> FloatArray:
     """(M,) what is worse than this in any objective is of no interest.
 
-    Where a cost is an objective, what is cheap is known without an evaluation, and mostly bad:
-    whatever is measured must then be better than a quarter of the random architectures were, and
-    may cost half as much again as the dearest of the observed does: else the dear end of the front
-    would never be looked at. What rises with a known cost, such as a time that is measured, is a
-    cost as well. Of costs that are not known, and where none is, all of the front counts, and a
-    tenth of its extent around it.
+    All of the front counts, and beyond its ends a margin: both ends are searched for what is
+    better there. Where a cost is an objective, what is cheap is known without an evaluation, and
+    mostly bad: whatever is measured must then be better than a quarter of the random
+    architectures were, and what is more expensive than the front may be on it.
     """
     front = observed[non_dominated(observed)]
-    high = front.max(axis=0)
-    reference: FloatArray = high + 0.1 * (high - front.min(axis=0))
-    if not known:
-        return reference
-    ranks = [average_ranks(column) for column in observed.T]
-    for m in range(len(ranks)):
-        if m in known:
-            reference[m] = observed[:, m].max() + _DEARER
-        elif not any(_correlation(ranks[m], ranks[k]) > _SAME_DIRECTION for k in known):
-            reference[m] = np.quantile(observed[:n_startup, m], _UNINTERESTING)
+    low, high = front.min(axis=0), front.max(axis=0)
+    for m in known:
+        low[m], high[m] = observed[:, m].min(), observed[:, m].max()
+    reference: FloatArray = high + _MARGIN * (high - low)
+    for m in qualities(observed, known):
+        reference[m] = np.quantile(observed[:n_startup, m], _UNINTERESTING)
     return reference
 
 

@@ -19,10 +19,6 @@ from optuna_dnas.strategies._reports import comparable_values
 from optuna_dnas.strategies._reports import Reports
 
 
-FAILURE_COLUMN = 0
-"""Of `Observations.requirements`."""
-
-
 class Observations(NamedTuple):
     """Evaluated architectures, in the order in which they were finished."""
 

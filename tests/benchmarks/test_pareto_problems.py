@@ -1,5 +1,7 @@
 """The hypervolume of a search is a share of the table's."""
 
+from collections.abc import Callable
+
 import numpy as np
 import optuna
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from benchmarks.pareto_problems import hypervolume
 from benchmarks.pareto_problems import ParetoProblem
 from benchmarks.problems import PROBLEMS
+from optuna_dnas._typing import FloatArray
 from optuna_dnas.benchmarking import run_search
 from optuna_dnas.benchmarking import Search
 from optuna_dnas.objectives import DigitsCellObjective
@@ -20,11 +23,16 @@ def test_volume_of_a_known_front() -> None:
     assert hypervolume(values, np.array([0.0, 0.0])) == 0.0
 
 
-def test_all_cells_reach_all_of_the_volume() -> None:
-    problem = PROBLEMS["digits-pareto"]()
+@pytest.mark.parametrize(
+    ("name", "scale"), [("digits-pareto", np.log10), ("digits-pareto-linear", np.array)]
+)
+def test_all_cells_reach_all_of_the_volume(
+    name: str, scale: Callable[[FloatArray], FloatArray]
+) -> None:
+    problem = PROBLEMS[name]()
     assert isinstance(problem, ParetoProblem)
     table = DigitsTable.load()
-    values = np.stack([table.mean("validation_accuracy"), np.log10(table.mean("flops"))], axis=1)
+    values = np.stack([table.mean("validation_accuracy"), scale(table.mean("flops"))], axis=1)
     front = values[non_dominated(values * [-1.0, 1.0])]
     progress = problem.progress()
     shares = [progress.add(optuna.create_trial(values=list(map(float, v)))) for v in front]

@@ -184,3 +184,46 @@ def test_failures_that_nothing_explains_forbid_nothing() -> None:
         assert (violations[failure < 0] > 0).mean() < 0.1
     assert n_postponed[0] < 0.1
     assert n_postponed[1] > 0.9
+
+
+def test_many_constraints_need_few_predictors() -> None:
+    """Those violated most often have their own, the others share one."""
+    tokens = FLAT.sample_tokens(40, np.random.default_rng(0))
+    constraints = _without_failures(tokens[:, [0]] - np.linspace(0.2, 2.0, 60))
+    few, many = _fit(tokens, constraints[:, :4]).constraints, _fit(tokens, constraints).constraints
+    assert few is not None
+    assert many is not None
+    assert [part.columns.tolist() for part in few.parts] == [[1], [2], [3]]
+    assert len(many.parts) == 4
+    assert [part.columns.tolist() for part in many.parts[:3]] == [[1], [2], [3]]
+    assert sorted(many.parts[3].columns) == list(range(4, 61))
+
+
+def test_failures_never_share_a_predictor() -> None:
+    tokens = FLAT.sample_tokens(40, np.random.default_rng(0))
+    failures = np.where(np.arange(40) < 2, 1.0, -1.0)
+    constraints = np.column_stack([failures, tokens[:, [0]] - np.linspace(0.0, 0.5, 20)])
+    fitted = _fit(tokens, constraints).constraints
+    assert fitted is not None
+    assert fitted.parts[0].columns.tolist() == [0]
+
+
+def test_none_of_many_constraints_is_forgotten() -> None:
+    """Whatever their units: what breaks only the last one, which is broken least, is postponed."""
+    x = np.linspace(-1.0, 1.0, 40)
+    violated = [x] * 8  # by the upper half
+    constraints = np.stack([*violated, 1e-6 * (-x - 0.5), np.full(40, -1e6)], axis=1)
+    violations = _violations(constraints)
+    assert (violations[:8] > 0).all()  # by the last one
+    assert not violations[12:18].any()
+    assert (violations[22:] > 0).all()
+
+
+def test_of_constraints_that_share_a_predictor_any_may_be_unknown() -> None:
+    constraints = np.full((40, 9), np.nan)
+    for column in range(8):
+        constraints[column::8, column] = np.linspace(-1.0, 1.0, 5)
+    violations = _violations(constraints)
+    assert np.isfinite(violations).all()
+    assert not violations[:10].any()
+    assert (violations[30:] > 0).all()

@@ -1,17 +1,20 @@
 """Candidates of several objectives come in the order of what they add to the hypervolume."""
 
-import itertools
-
 from hypothesis import given
 from hypothesis import strategies as st
 import numpy as np
 import pytest
 
 from optuna_dnas._optuna_compat import compute_hypervolume
+from optuna_dnas.strategies._hypervolume import _MARGIN
+from optuna_dnas.strategies._hypervolume import _N_DRAWN
+from optuna_dnas.strategies._hypervolume import _quadrature
 from optuna_dnas.strategies._hypervolume import improvement_order
 from optuna_dnas.strategies._hypervolume import infer_reference
 from optuna_dnas.strategies._hypervolume import known_costs
 from optuna_dnas.strategies._hypervolume import non_dominated
+from optuna_dnas.strategies._hypervolume import qualities
+from optuna_dnas.strategies._hypervolume import ValueScale
 
 
 def draw(seed: int, n: int, n_objectives: int) -> np.ndarray:
@@ -133,8 +136,21 @@ def test_a_bad_architecture_is_of_no_interest_however_cheap() -> None:
     values = rng.uniform(size=(40, 2))
     reference = infer_reference(values, 16, known={1})
     assert np.mean(values[:16, 0] > reference[0]) == pytest.approx(0.25)
-    # A known cost is in logarithms: half as dear again as anything observed.
-    assert np.exp(reference[1] - values[:, 1].max()) == pytest.approx(1.5)
+    # A known cost is in logarithms: the reference is a share of their extent beyond all of them.
+    beyond = reference[1] - values[:, 1].max()
+    assert beyond == pytest.approx(_MARGIN * np.ptp(values[:, 1]))
+
+
+def test_the_best_of_the_expensive_end_is_worth_a_share_of_the_front() -> None:
+    """Not the little that is left to a reference near the largest cost."""
+    cost = np.linspace(8.0, 12.0, 9)
+    observed = np.stack([-np.sqrt(cost - 7.0), cost], axis=1)
+    reference = infer_reference(observed, 9, known={1})
+    better = observed[-1] - [0.2, 0.0]  # at the largest cost
+    between = observed[4:6].mean(axis=0) - [0.2, 0.0]
+    before = volume(observed, reference)
+    gains = [volume(np.vstack([observed, y]), reference) - before for y in (better, between)]
+    assert gains[0] > gains[1]
 
 
 def test_what_is_dear_in_a_measured_cost_too_is_of_interest() -> None:
@@ -154,7 +170,62 @@ def test_all_of_the_front_counts_where_all_is_measured() -> None:
     reference = infer_reference(values, 16, known=())
     front = values[non_dominated(values)]
     assert (front < reference).all()
-    for a, b in itertools.combinations(range(3), 2):
-        extent = front.max(axis=0) - front.min(axis=0)
-        margin = reference - front.max(axis=0)
-        assert margin[a] * extent[b] == pytest.approx(margin[b] * extent[a])
+    np.testing.assert_allclose(reference - front.max(axis=0), _MARGIN * np.ptp(front, axis=0))
+
+
+@pytest.mark.parametrize("n_objectives", [4, 7, 10, 20])
+def test_many_objectives_need_no_more_nodes_than_a_few(n_objectives: int) -> None:
+    nodes, weights = _quadrature(np.ones(n_objectives, dtype=bool), np.random.default_rng(0))
+    assert nodes.shape == (_N_DRAWN, n_objectives)
+    np.testing.assert_allclose(weights @ nodes, 0.0, atol=1e-12)
+    assert weights.sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("n_objectives", [4, 7, 10, 20])
+def test_of_many_objectives_the_likely_improvement_comes_first(n_objectives: int) -> None:
+    observed, reference = np.full((1, n_objectives), 0.5), np.ones(n_objectives)
+    means = np.full((40, n_objectives), 0.6)
+    means[17] = 0.4
+    order = order_of(means, observed, reference, deviations=0.05)
+    assert order[0] == 17
+    assert sorted(order) == list(range(40))
+
+
+def test_a_scale_maps_predictions_to_values() -> None:
+    """Exact for a perfect ranking at the quartiles, linear between them and beyond."""
+    predictions, values = np.linspace(-2.0, 2.0, 41), np.linspace(0.0, 1.0, 41) ** 3
+    scale = ValueScale.between(predictions, values)
+    assert scale is not None
+    np.testing.assert_allclose(scale(predictions[[0, 10, 20, 30]]), values[[0, 10, 20, 30]])
+    assert scale(np.array([-1.5])) == pytest.approx((values[0] + values[10]) / 2)
+    assert scale(np.array([-3.0])) == pytest.approx(values[0] - (values[10] - values[0]))
+    assert scale(np.array([3.0])) == pytest.approx(values[30] + 2 * (values[30] - values[20]))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [np.zeros(8), np.full(8, np.inf), np.r_[0.0, np.ones(7)], np.linspace(-1e308, 1e308, 8)],
+)
+def test_without_quartiles_there_is_no_scale(values: np.ndarray) -> None:
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert ValueScale.between(np.arange(8.0), values) is None
+
+
+def test_qualities_are_what_does_not_rise_with_a_cost() -> None:
+    cost = np.random.default_rng(3).uniform(size=40)
+    values = np.stack([-cost, cost, cost**2, np.roll(cost, 1)], axis=1)
+    assert qualities(values, known={1}) == [0, 3]
+    assert qualities(values, known=()) == []
+
+
+def test_order_does_not_depend_on_the_unit_of_a_quality() -> None:
+    sampled, observed = draw(3, 60, 2), draw(4, 9, 2)
+    reference, deviations = np.array([1.0, 1.05]), np.full((60, 2), [0.2, 0.0])
+    orders = []
+    for unit in (1.0, 1_000.0):
+        scale = ValueScale.between(observed[:, 0], unit * np.exp(observed[:, 0]) - unit)
+        assert scale is not None
+        rng = np.random.default_rng(0)
+        order = improvement_order(sampled, deviations, observed, reference, rng, {0: scale})
+        orders.append(list(order))
+    assert orders[0] == orders[1] != order_of(sampled, observed, reference, deviations)
