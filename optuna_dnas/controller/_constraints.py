@@ -41,7 +41,7 @@ class ConstraintPredictor:
     @property
     def is_of_failures(self) -> bool:
         """Whether it predicts failures, and no constraint."""
-        return self.columns.tolist() == [FAILURE_COLUMN]
+        return bool(np.array_equal(self.columns, [FAILURE_COLUMN]))
 
     def worst(self, constraints: FloatArray) -> FloatArray:
         """(N, C), NaN where unknown -> (N,) the largest, feasible where not positive."""
