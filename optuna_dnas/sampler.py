@@ -28,6 +28,7 @@ from optuna_dnas.config import DNASConfig
 from optuna_dnas.controller import Controller
 from optuna_dnas.controller import make_controller
 from optuna_dnas.controller import missing_weights
+from optuna_dnas.search_space import AskedParameters
 from optuna_dnas.search_space import FlatSpace
 from optuna_dnas.search_space import recognize
 from optuna_dnas.search_space import SearchSpace
@@ -132,11 +133,11 @@ class DNASSampler(BaseSampler):
     ) -> dict[str, BaseDistribution]:
         """All parameters of the architecture space, or all that finished trials had."""
         if self._space is not None:
-            distributions = self._space.distributions
-        else:
-            with self._lock:
-                distributions = self._known_parameters(study)
-        return {name: d for name, d in distributions.items() if not d.single()}
+            return _without_single(self._space.distributions)
+        with self._lock:
+            known = self._known_parameters(study)
+        several = {name: known.distributions[name] for name in known.other_ranges}
+        return {**_without_single(known.distributions), **several}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -177,7 +178,7 @@ class DNASSampler(BaseSampler):
             return self._independent_sampler.sample_independent(
                 study, trial, param_name, param_distribution
             )
-        name = int.from_bytes(param_name.encode(), "little")
+        name = int.from_bytes(param_name.encode(errors="surrogatepass"), "little")
         rng = np.random.default_rng([self._entropy, 2, trial.number, name])
         return FlatSpace({param_name: param_distribution}).sample(rng, 1)[0][param_name]
 
@@ -245,23 +246,32 @@ class DNASSampler(BaseSampler):
     ) -> "_StudySearch":
         """The search in the space in which the asked parameters make an architecture."""
         space = self._space
+        other_ranges: dict[str, tuple[BaseDistribution, ...]] = {}
         if space is not None and _includes(space.distributions, search_space):
             distributions = space.distributions
         else:
             space = None
-            distributions = self._known_parameters(study)
+            known = self._known_parameters(study)
+            distributions, other_ranges = known.distributions, known.other_ranges
             if not _includes(distributions, search_space):
-                distributions = dict(search_space)
-        key = study_key(study), tuple(distributions.items())
-        return keep(
-            self._searches,
-            key,
-            lambda: self._new_search(
-                study, space or recognize(distributions) or FlatSpace(distributions)
-            ),
+                distributions, other_ranges = dict(search_space), {}
+        # By name: choices that cannot be hashed are no key. An unchanged distribution is one object.
+        key = study_key(study), tuple(distributions)
+        search = self._searches.get(key)
+        if search is not None and search.parameters == (distributions, other_ranges):
+            return search
+        self._searches.pop(key, None)
+        space = (
+            space
+            or recognize(distributions)
+            or FlatSpace(distributions, other_ranges=other_ranges)
         )
+        core = self._new_core(space)
+        history = History(space, study.directions)
+        new = _StudySearch(space, history, core, (distributions, other_ranges))
+        return keep(self._searches, key, lambda: new)
 
-    def _new_search(self, study: Study, space: SearchSpace[Any]) -> "_StudySearch":
+    def _new_core(self, space: SearchSpace[Any]) -> LatentSearch:
         config = self._config.flat if space.vocabulary is None else self._config.declared
         if self._n_startup_trials is not None:
             config = replace(config, n_startup_trials=self._n_startup_trials)
@@ -285,9 +295,9 @@ class DNASSampler(BaseSampler):
                 f"trials run, and kept in {path.parent}."
             )
             core.prepare()
-        return _StudySearch(space, History(space, study.directions), core)
+        return core
 
-    def _known_parameters(self, study: Study) -> dict[str, BaseDistribution]:
+    def _known_parameters(self, study: Study) -> AskedParameters:
         union = keep(self._unions, study_key(study), ParameterUnion)
         return union.update(get_trials(study, use_cache=True))
 
@@ -306,8 +316,9 @@ class DNASSampler(BaseSampler):
     def _warn_if_known(self, study: Study, trial: FrozenTrial, param_name: str) -> None:
         """Follow Optuna: a parameter's first appearance is no reason to warn."""
         with self._lock:
-            is_known = param_name in self._known_parameters(study)
-        if not is_known:
+            known = self._known_parameters(study)
+        # Which of several ranges is asked for next is learned, and may be mistaken.
+        if param_name not in known.distributions or param_name in known.other_ranges:
             return
         independent = self._independent_sampler
         reason = "its range differs from the one that was seen last"
@@ -330,12 +341,18 @@ class _StudySearch(NamedTuple):
     space: SearchSpace[Any]
     history: History
     core: LatentSearch
+    parameters: tuple[Mapping[str, BaseDistribution], Mapping[str, Sequence[BaseDistribution]]]
+    """Distributions, and other ranges: what the space was made for."""
 
 
 def _includes(
     distributions: Mapping[str, BaseDistribution], asked: Mapping[str, BaseDistribution]
 ) -> bool:
     return all(distributions.get(name) == d for name, d in asked.items())
+
+
+def _without_single(distributions: Mapping[str, BaseDistribution]) -> dict[str, BaseDistribution]:
+    return {name: d for name, d in distributions.items() if not d.single()}
 
 
 def _fresh_entropy() -> int:

@@ -20,6 +20,7 @@ from optuna_dnas.search_space._mobilenet_spec import MobileNetSpec
 from optuna_dnas.search_space._model_spec import ModelSpec
 from optuna_dnas.search_space._nasbench101 import NASBench101Space
 from optuna_dnas.search_space._nasbench101_cost import NetworkShape
+from optuna_dnas.search_space._parameters import AskedParameters
 from optuna_dnas.search_space._picture import Arrow
 from optuna_dnas.search_space._picture import Box
 from optuna_dnas.search_space._picture import FONT_SIZE
@@ -32,6 +33,7 @@ from optuna_dnas.search_space._recognition import recognize
 __all__ = [
     "ABSENT",
     "Arrow",
+    "AskedParameters",
     "Box",
     "COST_NAMES",
     "Column",
