@@ -317,12 +317,14 @@ class DNASSampler(BaseSampler):
         """Follow Optuna: a parameter's first appearance is no reason to warn."""
         with self._lock:
             known = self._known_parameters(study)
-        # Which of several ranges is asked for next is learned, and may be mistaken.
-        if param_name not in known.distributions or param_name in known.other_ranges:
+        is_declared = self._space is None or param_name in self._space.distributions
+        if param_name not in known.distributions:
+            return
+        if is_declared and not known.foretells_range(param_name):
             return
         independent = self._independent_sampler
         reason = "its range differs from the one that was seen last"
-        if self._space is not None and param_name not in self._space.distributions:
+        if not is_declared:
             reason = "it is no parameter of the declared search space"
         _logger.warning(
             INDEPENDENT_SAMPLING_WARNING.format(

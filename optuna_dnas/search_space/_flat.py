@@ -183,12 +183,13 @@ class FlatSpace(SearchSpace[dict[str, Any]]):
         return snapped
 
     def fixed_tokens(self, params: Mapping[str, Any]) -> dict[int, float]:
-        return {
+        tokens = {
             t: self.columns[t].to_token(params[name])
             for name in self._distributions
             if name in params
             for t in self._holding(name, params[name])
         }
+        return {t: token for t, token in tokens.items() if not math.isnan(token)}
 
     def _holding(self, name: str, value: Any) -> list[int]:
         """The tokens of those ranges that contain a value."""

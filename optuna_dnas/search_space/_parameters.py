@@ -93,6 +93,11 @@ class AskedParameters:
         """More distributions of those parameters that have several."""
         return {name: r[:-1] for name, r in self._all_ranges().items() if len(r) > 1}
 
+    def foretells_range(self, name: str) -> bool:
+        """Whether one range is expected next: neither one of several, nor with too few trials."""
+        n_ranges = len(self._all_ranges().get(name, ()))
+        return n_ranges == 1 and self._parameters[name].n_trials >= 2 * _MIN_TRIALS_PER_RANGE
+
     def add(self, trial: FrozenTrial, *, is_complete: bool) -> None:
         """Take in a finished trial.
 
