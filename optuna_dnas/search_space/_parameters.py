@@ -16,8 +16,8 @@ from optuna_dnas.search_space._activity import DecisionTree
 _N_REMEMBERED = 100
 # With fewer trials a range, which differ with each trial if they are computed, nothing is told.
 _MIN_TRIALS_PER_RANGE = 4
-# A parameter that so many trials in a row lack, and none before them, is not asked for any more.
-_N_UNTIL_DROPPED = 2
+# As many trials in a row lack a parameter as had it, and none before them: it is dropped.
+_MIN_UNTIL_DROPPED = 2
 # What only one of more trials than that has had is not known to come again.
 _N_UNTIL_REPEATED = 10
 
@@ -56,7 +56,8 @@ class _Parameter:
 
     def is_known(self, n_trials: int) -> bool:
         """Not what one trial alone had, or what is not asked for any more."""
-        is_dropped = self.n_missing >= _N_UNTIL_DROPPED and not self.is_conditional
+        n_until_dropped = max(self.n_trials, _MIN_UNTIL_DROPPED)
+        is_dropped = self.n_missing >= n_until_dropped and not self.is_conditional
         return not is_dropped and (self.n_trials > 1 or n_trials <= _N_UNTIL_REPEATED)
 
     def add(self, order: int, name: str, trial: FrozenTrial) -> None:
