@@ -255,7 +255,7 @@ class DNASSampler(BaseSampler):
             distributions, other_ranges = known.distributions, known.other_ranges
             if not _includes(distributions, search_space):
                 distributions, other_ranges = dict(search_space), {}
-        # By name: choices that cannot be hashed are no key. An unchanged distribution is one object.
+        # By name: choices that cannot be hashed are no key. What is unchanged is the same object.
         key = study_key(study), tuple(distributions)
         search = self._searches.get(key)
         if search is not None and search.parameters == (distributions, other_ranges):

@@ -52,9 +52,11 @@ class DecisionTree:
         is_categorical: BoolArray,  # (T,)
         labels: IntArray,  # (N,) classes
         columns: IntArray,  # those that may decide
+        *,
+        with_time: bool = True,
     ) -> "DecisionTree":
         """Grow a tree until the classes are explained, or nothing explains them."""
-        time = np.arange(len(tokens), dtype=float)
+        time = with_time * np.arange(len(tokens), dtype=float)
         features = np.column_stack([time, tokens[:, columns]])
         sample = _Sample(features, np.append(False, is_categorical[columns]), labels)
         return cls._grow(sample, columns)
@@ -143,7 +145,7 @@ class Activity:
             own = [column for columns in parameters for column in columns]
             # What decides about one parameter often decides about others, too.
             columns = np.setdiff1d(used, own).astype(int)
-            tree = DecisionTree.fit(since, is_categorical, labels, columns)
+            tree = DecisionTree.fit(since, is_categorical, labels, columns, with_time=False)
             if tree.n_errors:
                 columns = np.setdiff1d(np.arange(tokens.shape[1]), own)
                 tree = DecisionTree.fit(since, is_categorical, labels, columns)
@@ -202,9 +204,10 @@ def _best_split(sample: _Sample) -> _Split | None:
     threshold = float(ascending[cut : cut + 2, feature].mean())
     categories = None
     if sample.is_categorical[feature]:
-        sides = [ranked[:, feature] <= threshold, ranked[:, feature] > threshold]
+        is_left = ranked[:, feature] <= threshold
+        smaller = ~is_left if 2 * np.count_nonzero(is_left) > len(values) else is_left
         # What is not seen yet goes with the more frequent ones, to the left.
-        categories = np.unique(values[min(sides, key=np.count_nonzero)])
+        categories = np.unique(values[smaller & ~np.isnan(values)])
     return _Split(feature, threshold, categories, _branch_of(values, threshold, categories))
 
 
@@ -243,8 +246,8 @@ def _information(sample: _Sample, order: IntArray) -> tuple[FloatArray, FloatArr
         until = np.cumsum(ascending == label, axis=0)
         total = until[-1]
         known = np.where(n_known, until[n_known - 1, np.arange(len(n_known))], 0)
-        left = until[:-1]
-        gain += _x_log_x(left) + _x_log_x(known - left) + _x_log_x(total - known)
+        before = until[:-1]
+        gain += _x_log_x(before) + _x_log_x(known - before) + _x_log_x(total - known)
         gain -= _x_log_x(total)
     return gain, split_information
 
@@ -252,10 +255,10 @@ def _information(sample: _Sample, order: IntArray) -> tuple[FloatArray, FloatArr
 def _description_length(is_cut: BoolArray, is_categorical: BoolArray) -> FloatArray:
     """(C, F) which cuts there are -> (C, F) nats: which feature it is, and which cut."""
     n_cuts = is_cut.sum(axis=0)
-    length = np.log(np.maximum(n_cuts, 1)) + np.log(max(np.count_nonzero(n_cuts), 1))
+    length = np.log(np.maximum(n_cuts, 1)) + np.log(max(int(np.count_nonzero(n_cuts)), 1))
     lengths: FloatArray = np.tile(length, (len(is_cut), 1))
     if is_categorical.any():
-        log_factorials = np.cumsum(np.log(np.maximum(np.arange(n_cuts.max() + 2), 1)))
+        log_factorials = np.cumsum(np.log(np.maximum(np.arange(len(is_cut) + 2), 1)))
         n_left = np.cumsum(is_cut[:, is_categorical], axis=0)
         n_all = n_cuts[is_categorical] + 1
         log_subsets = log_factorials[n_all] - log_factorials[n_left]
@@ -266,14 +269,12 @@ def _description_length(is_cut: BoolArray, is_categorical: BoolArray) -> FloatAr
     return lengths
 
 
-def _branch_of(
-    values: FloatArray, threshold: float, categories: FloatArray | None
-) -> IntArray:
+def _branch_of(values: FloatArray, threshold: float, categories: FloatArray | None) -> IntArray:
     """(N,) values -> (N,) 0: left, 1: right, 2: there is no value."""
     goes_right = values > threshold if categories is None else np.isin(values, categories)
     return np.where(np.isnan(values), 2, goes_right.astype(int))
 
 
 def _x_log_x(counts: IntArray) -> FloatArray:
-    terms: FloatArray = counts * np.log(np.maximum(counts, 1))
+    terms: FloatArray = np.log(np.maximum(counts, 1)) * counts
     return terms

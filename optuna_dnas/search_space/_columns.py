@@ -66,7 +66,7 @@ class _Category(Column):
         firsts: dict[Any, int] = {}
         # By index, since some choices cannot be hashed, and NaN does not equal itself.
         index_of = [
-            firsts.setdefault(c, k) if _is_plain(c) else distribution.to_internal_repr(c)
+            firsts.setdefault(c, k) if _is_plain(c) else int(distribution.to_internal_repr(c))
             for k, c in enumerate(distribution.choices)
         ]
         kept = sorted(set(index_of))

@@ -196,7 +196,7 @@ class FlatSpace(SearchSpace[dict[str, Any]]):
         return [t for t in self._tokens_of[name] if contains(self._ranges[t], value)]
 
     def _asked(self, name: str, value: Any, distribution: BaseDistribution | None) -> list[int]:
-        """The token of the range that a value was asked with; all that may be, if it is unknown."""
+        """The token of the range that a value was asked with; if unknown, all that may be."""
         tokens = self._tokens_of[name]
         if len(tokens) == 1:
             return tokens

@@ -118,7 +118,9 @@ class AskedParameters:
 
     def _all_ranges(self) -> dict[str, tuple[BaseDistribution, ...]]:
         if self._ranges is None:
-            known = sorted(name for name, p in self._parameters.items() if p.is_known(self._n_trials))
+            known = sorted(
+                name for name, p in self._parameters.items() if p.is_known(self._n_trials)
+            )
             self._ranges = {name: self._ranges_of(name) for name in known}
         return self._ranges
 
