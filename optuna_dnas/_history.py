@@ -24,6 +24,7 @@ from optuna_dnas._optuna_compat import was_interrupted
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import TokenArray
+from optuna_dnas.search_space import AskedParameters
 from optuna_dnas.search_space import CostLimits
 from optuna_dnas.search_space import LIMIT_KEYS
 from optuna_dnas.search_space import read_limits
@@ -71,20 +72,17 @@ class FinishedTrials:
 
 
 class ParameterUnion:
-    """All parameters that finished trials had, with their newest distributions, by name."""
+    """All parameters that finished trials asked for: see `AskedParameters`."""
 
     def __init__(self) -> None:
         self._finished = FinishedTrials()
-        self._distributions: dict[str, BaseDistribution] = {}
+        self._parameters = AskedParameters()
 
-    def update(self, trials: Sequence[FrozenTrial]) -> dict[str, BaseDistribution]:
-        """Take in new trials; the order of names does not depend on hashes."""
+    def update(self, trials: Sequence[FrozenTrial]) -> AskedParameters:
+        """Take in new trials."""
         for trial in self._finished.new(trials):
-            for name, distribution in trial.distributions.items():
-                # An equal one stays the same object: comparing those costs nothing.
-                if self._distributions.get(name) != distribution:
-                    self._distributions[name] = distribution
-        return dict(sorted(self._distributions.items()))
+            self._parameters.add(trial, is_complete=_values(trial) is not None)
+        return self._parameters
 
 
 class History:
@@ -123,7 +121,8 @@ class History:
         new = [outcome for outcome in outcomes if self._covers(outcome.params)]
         if not new:
             return
-        tokens, valid = self._canonical([outcome.params for outcome in new])
+        asked = [outcome.trial.distributions for outcome in new]
+        tokens, valid = self._canonical([outcome.params for outcome in new], asked)
         rows = np.flatnonzero(valid)
         if not len(rows):
             return
@@ -159,14 +158,14 @@ class History:
 
     def _running(self, trials: Sequence[FrozenTrial], but: int) -> set[bytes]:
         running = [
-            published_params(t)
+            (published_params(t), t.distributions)
             for t in self._finished.unsettled(trials)
             if t.state == TrialState.RUNNING and t.number != but
         ]
-        running = [params for params in running if self._covers(params)]
+        running = [(params, asked) for params, asked in running if self._covers(params)]
         if not running:
             return set()
-        tokens, valid = self._canonical(running)
+        tokens, valid = self._canonical(*zip(*running, strict=True))
         return set(token_keys(tokens[valid]))
 
     def n_pending(self, trials: Sequence[FrozenTrial], number: int) -> int:
@@ -211,8 +210,12 @@ class History:
             params = published_params(trial)
         return _Outcome(trial, params, minimised)
 
-    def _canonical(self, params: Sequence[Mapping[str, Any]]) -> tuple[TokenArray, np.ndarray]:
-        tokens = self._space.params_to_tokens(params)
+    def _canonical(
+        self,
+        params: Sequence[Mapping[str, Any]],
+        distributions: Sequence[Mapping[str, BaseDistribution]],
+    ) -> tuple[TokenArray, np.ndarray]:
+        tokens = self._space.trials_to_tokens(params, distributions)
         if self._space.vocabulary is None:
             return tokens, np.ones(len(tokens), dtype=bool)
         return self._space.canonicalize(tokens)

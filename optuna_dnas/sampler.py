@@ -34,6 +34,7 @@ from optuna_dnas.config import DNASConfig
 from optuna_dnas.controller import Controller
 from optuna_dnas.controller import make_controller
 from optuna_dnas.controller import missing_weights
+from optuna_dnas.search_space import AskedParameters
 from optuna_dnas.search_space import FlatSpace
 from optuna_dnas.search_space import method_of_space
 from optuna_dnas.search_space import recognize
@@ -161,8 +162,11 @@ class DNASSampler(BaseSampler):
         """All parameters of the architecture space, or all that finished trials had."""
         with self._lock:
             space = self._space or self._declared_by(study)
-            distributions = space.distributions if space else self._known_parameters(study)
-        return {name: d for name, d in distributions.items() if not d.single()}
+            if space is not None:
+                return _without_single(space.distributions)
+            known = self._known_parameters(study)
+        several = {name: known.distributions[name] for name in known.other_ranges}
+        return {**_without_single(known.distributions), **several}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -317,31 +321,44 @@ class DNASSampler(BaseSampler):
     ) -> "_StudySearch":
         """The search in the space in which the asked parameters make an architecture."""
         space = self._space or self._declared_by(study)
+        other_ranges: dict[str, tuple[BaseDistribution, ...]] = {}
         if space is not None and _includes(space.distributions, search_space):
             distributions = space.distributions
         else:
             space = None
-            distributions = self._known_parameters(study)
+            known = self._known_parameters(study)
+            distributions, other_ranges = known.distributions, known.other_ranges
             if not _includes(distributions, search_space):
-                distributions = dict(search_space)
+                distributions, other_ranges = dict(search_space), {}
+        # By name: choices that cannot be hashed are no key. What is unchanged is the same object.
         declaration = None if space is None else space_to_json(space)
-        key = study_key(study), declaration, tuple(distributions.items())
-        return keep(
-            self._searches,
-            key,
-            lambda: self._new_search(study, space or self._recognize(study, distributions)),
-        )
+        key = study_key(study), declaration, tuple(distributions)
+        search = self._searches.get(key)
+        if search is not None and search.parameters == (distributions, other_ranges):
+            return search
+        self._searches.pop(key, None)
+        space = space or self._recognize(study, distributions, other_ranges)
+        core = self._new_core(space)
+        history = History(space, study.directions)
+        new = _StudySearch(space, history, core, (distributions, other_ranges))
+        return keep(self._searches, key, lambda: new)
 
     def _declared_by(self, study: Study) -> SearchSpace[Any] | None:
         """The space that the study's objective declares, if all parameters are of it."""
         space = declared_space(study)
-        if space is None or self._known_parameters(study).keys() <= space.distributions.keys():
+        if space is None:
+            return None
+        known = self._known_parameters(study).distributions
+        if known.keys() <= space.distributions.keys():
             return space
-        self._warn_of_others(study, space, self._known_parameters(study))
+        self._warn_of_others(study, space, known)
         return None
 
     def _recognize(
-        self, study: Study, distributions: Mapping[str, BaseDistribution]
+        self,
+        study: Study,
+        distributions: Mapping[str, BaseDistribution],
+        other_ranges: Mapping[str, Sequence[BaseDistribution]],
     ) -> SearchSpace[Any]:
         space = recognize(distributions)
         if space is not None:
@@ -349,7 +366,7 @@ class DNASSampler(BaseSampler):
         part = recognize_part(distributions)
         if part is not None:
             self._warn_of_others(study, part, distributions)
-        return FlatSpace(distributions)
+        return FlatSpace(distributions, other_ranges=other_ranges)
 
     def _warn_of_others(
         self, study: Study, space: SearchSpace[Any], names: Mapping[str, BaseDistribution]
@@ -362,7 +379,7 @@ class DNASSampler(BaseSampler):
                 "have."
             )
 
-    def _new_search(self, study: Study, space: SearchSpace[Any]) -> "_StudySearch":
+    def _new_core(self, space: SearchSpace[Any]) -> LatentSearch:
         config = self._config.flat if space.vocabulary is None else self._config.declared
         if self._n_startup_trials is not None:
             config = replace(config, n_startup_trials=self._n_startup_trials)
@@ -386,9 +403,9 @@ class DNASSampler(BaseSampler):
                 f"trials run, and kept in {path.parent}."
             )
             core.prepare()
-        return _StudySearch(space, History(space, study.directions), core)
+        return core
 
-    def _known_parameters(self, study: Study) -> dict[str, BaseDistribution]:
+    def _known_parameters(self, study: Study) -> AskedParameters:
         union = keep(self._unions, study_key(study), ParameterUnion)
         return union.update(get_trials(study, use_cache=True))
 
@@ -407,12 +424,15 @@ class DNASSampler(BaseSampler):
     def _warn_if_known(self, study: Study, trial: FrozenTrial, param_name: str) -> None:
         """Follow Optuna: a parameter's first appearance is no reason to warn."""
         with self._lock:
-            if param_name not in self._known_parameters(study):
+            known = self._known_parameters(study)
+            if param_name not in known.distributions:
                 return
             space = self._space or self._declared_by(study)
             is_beside = space is not None and param_name not in space.distributions
             if is_beside and not self._is_news(study, ("beside", param_name)):
                 return
+        if not is_beside and not known.foretells_range(param_name):
+            return
         independent = self._independent_sampler
         how = "drawn uniformly" if independent is None else f"left to {type(independent).__name__}"
         if is_beside:
@@ -465,6 +485,8 @@ class _StudySearch(NamedTuple):
     space: SearchSpace[Any]
     history: History
     core: LatentSearch
+    parameters: tuple[Mapping[str, BaseDistribution], Mapping[str, Sequence[BaseDistribution]]]
+    """Distributions, and other ranges: what the space was made for."""
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -478,6 +500,10 @@ def _includes(
     distributions: Mapping[str, BaseDistribution], asked: Mapping[str, BaseDistribution]
 ) -> bool:
     return all(distributions.get(name) == d for name, d in asked.items())
+
+
+def _without_single(distributions: Mapping[str, BaseDistribution]) -> dict[str, BaseDistribution]:
+    return {name: d for name, d in distributions.items() if not d.single()}
 
 
 def _fresh_entropy() -> int:

@@ -99,16 +99,17 @@ def test_the_union_keeps_the_newest_distribution_of_every_parameter() -> None:
     old, new = FloatDistribution(0.0, 1.0), FloatDistribution(0.0, 2.0)
     kind = CategoricalDistribution(("a", "b"))
     union = ParameterUnion()
-    assert union.update([]) == {}
+    assert union.update([]).distributions == {}
     first = make_trial(0, params={"x": 0.5, "b": "a"}, distributions={"x": old, "b": kind})
-    assert union.update([first]) == {"x": old, "b": kind}
+    assert union.update([first]).distributions == {"x": old, "b": kind}
     second = make_trial(1, params={"x": 0.5, "a": "a"}, distributions={"x": new, "a": kind})
     running = make_trial(2, TrialState.RUNNING, params={"z": 0.5}, distributions={"z": old})
-    known = union.update([first, second, running])
+    known = union.update([first, second, running]).distributions
     assert known == {"a": kind, "b": kind, "x": new}
     assert list(known) == ["a", "b", "x"]
     known.clear()
-    assert union.update([first, second, running]) == {"a": kind, "b": kind, "x": new}
+    again = union.update([first, second, running])
+    assert again.distributions == {"a": kind, "b": kind, "x": new}
 
 
 def test_values_are_minimised_and_signs_flip_back() -> None:

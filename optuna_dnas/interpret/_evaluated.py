@@ -197,10 +197,12 @@ def _finite(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
 
 
 def _recognized(trials: Sequence[FrozenTrial]) -> SearchSpace[Any] | None:
-    distributions = ParameterUnion().update(trials)
-    if not distributions:
+    known = ParameterUnion().update(trials)
+    if not known.distributions:
         return None
-    return recognize(distributions) or FlatSpace(distributions)
+    return recognize(known.distributions) or FlatSpace(
+        known.distributions, other_ranges=known.other_ranges
+    )
 
 
 def _covers(space: SearchSpace[Any], params: Mapping[str, Any]) -> bool:
@@ -212,7 +214,9 @@ def _covers(space: SearchSpace[Any], params: Mapping[str, Any]) -> bool:
 def _canonical(
     space: SearchSpace[Any], trials: Sequence[FrozenTrial]
 ) -> tuple[TokenArray, BoolArray]:
-    tokens = space.params_to_tokens([trial.params for trial in trials])
+    tokens = space.trials_to_tokens(
+        [trial.params for trial in trials], [trial.distributions for trial in trials]
+    )
     if space.vocabulary is None:  # What a trial had is what it was, conditions included.
         return tokens, np.ones(len(tokens), dtype=bool)
     return space.canonicalize(tokens)

@@ -45,7 +45,7 @@ class FlatFactors(FactorModel):
     def __init__(self, space: FlatSpace) -> None:
         self._factors = tuple(
             _to_factor(name, column)
-            for name, column in zip(space.distributions, space.columns, strict=True)
+            for name, column in zip(space.column_names, space.columns, strict=True)
         )
 
     @property

@@ -21,6 +21,7 @@ from optuna_dnas.search_space._mobilenet_spec import MobileNetSpec
 from optuna_dnas.search_space._model_spec import ModelSpec
 from optuna_dnas.search_space._nasbench101 import NASBench101Space
 from optuna_dnas.search_space._nasbench101_cost import NetworkShape
+from optuna_dnas.search_space._parameters import AskedParameters
 from optuna_dnas.search_space._picture import Arrow
 from optuna_dnas.search_space._picture import Box
 from optuna_dnas.search_space._picture import FONT_SIZE
@@ -36,6 +37,7 @@ from optuna_dnas.search_space._recognition import space_to_json
 __all__ = [
     "ABSENT",
     "Arrow",
+    "AskedParameters",
     "Box",
     "COST_NAMES",
     "Column",

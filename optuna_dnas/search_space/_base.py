@@ -121,6 +121,17 @@ class SearchSpace(abc.ABC, Generic[ArchitectureT]):
     def params_to_tokens(self, params: Sequence[Mapping[str, Any]]) -> TokenArray:
         """N parameter sets -> (N, T) tokens as written, not canonical."""
 
+    def trials_to_tokens(
+        self,
+        params: Sequence[Mapping[str, Any]],
+        distributions: Sequence[Mapping[str, BaseDistribution]],
+    ) -> TokenArray:
+        """The same, where the ranges are known that N trials asked for parameters with.
+
+        By default, they tell nothing. Some may be missing.
+        """
+        return self.params_to_tokens(params)
+
     @abc.abstractmethod
     def tokens_to_params(self, tokens: TokenArray) -> list[dict[str, Any]]:
         """(N, T) tokens -> N parameter sets of plain Python values."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+import copy
 import hashlib
 import json
 import math
@@ -15,14 +16,10 @@ from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.exceptions import OutOfDomainError
-from optuna_dnas.search_space._activity import ActivityTree
+from optuna_dnas.search_space._activity import Activity
 from optuna_dnas.search_space._base import SearchSpace
 from optuna_dnas.search_space._columns import make_column
 from optuna_dnas.search_space._cost import Cost
-
-
-# More values than that decide hardly ever what an objective asks for next.
-_MAX_DECIDING_VALUES = 32
 
 
 class FlatSpace(SearchSpace[dict[str, Any]]):
@@ -31,36 +28,61 @@ class FlatSpace(SearchSpace[dict[str, Any]]):
     An architecture is a dict of the parameters that are active. Tokens are floats: a category's
     index, a number in [0, 1], NaN for an inactive parameter.
 
+    A parameter may have another range in each branch of an objective. Each range then has a token
+    of its own, as if the parameter had another name there; at most one of them is active.
+
     Args:
         distributions: The parameters.
-        activity: Which parameters are active; all of them by default.
+        other_ranges: More distributions that some of them have.
     """
 
     def __init__(
         self,
         distributions: Mapping[str, BaseDistribution],
         *,
-        activity: ActivityTree | None = None,
+        other_ranges: Mapping[str, Sequence[BaseDistribution]] | None = None,
     ) -> None:
         if not distributions:
             raise ValueError("`distributions` must not be empty.")
         self._distributions = dict(distributions)
-        self._activity = activity
-        self.columns = [make_column(d) for d in self._distributions.values()]
-        self._numbers = [t for t, c in enumerate(self.columns) if not c.is_categorical]
+        self._activity: Activity | None = None
+        others = other_ranges or {}
+        ranges = [[d, *others.get(name, ())] for name, d in self._distributions.items()]
+        self._ranges = [distribution for same_name in ranges for distribution in same_name]
+        self._parameter_of = np.repeat(np.arange(len(ranges)), [len(r) for r in ranges])
+        self._tokens_of = {
+            name: np.flatnonzero(self._parameter_of == p).tolist()
+            for p, name in enumerate(self._distributions)
+        }
+        self.columns = [make_column(distribution) for distribution in self._ranges]
+        self._is_categorical = np.array([c.is_categorical for c in self.columns])
+        self._numbers = np.flatnonzero(~self._is_categorical).tolist()
         self._last_category = np.array([float(c.n_values) - 1.0 for c in self.columns])
 
     def conditioned_on(self, tokens: FloatArray) -> "FlatSpace":
-        """The same parameters, with the conditions that (N, T) tokens of trials show."""
+        """The same parameters, with the conditions that (N, T) tokens of trials show.
+
+        Args:
+            tokens: In the order in which the trials were finished.
+        """
         if not np.isnan(tokens).any():
             return self
-        is_discrete = np.array([c.n_values <= _MAX_DECIDING_VALUES for c in self.columns])
-        activity = ActivityTree.fit(tokens, is_discrete)
-        return FlatSpace(self._distributions, activity=activity)
+        conditioned = copy.copy(self)
+        conditioned._activity = Activity.fit(tokens, self._is_categorical, self._parameter_of)
+        return conditioned
 
     @property
     def distributions(self) -> dict[str, BaseDistribution]:
         return dict(self._distributions)
+
+    @property
+    def column_names(self) -> list[str]:
+        """T names: the parameter's, with the range where it has several."""
+        return [
+            name if len(tokens) == 1 else f"{name} in {self.columns[t].describe_range()}"
+            for name, tokens in self._tokens_of.items()
+            for t in tokens
+        ]
 
     @property
     def vocabulary(self) -> None:
@@ -72,9 +94,9 @@ class FlatSpace(SearchSpace[dict[str, Any]]):
 
     def params_to_architecture(self, params: Mapping[str, Any]) -> dict[str, Any]:
         for name in params.keys() & self._distributions.keys():
-            distribution = self._distributions[name]
-            if not contains(distribution, params[name]):
-                raise OutOfDomainError(f"`{name}` cannot be {params[name]!r}: {distribution}.")
+            if not self._holding(name, params[name]):
+                ranges = " or ".join(str(self._ranges[t]) for t in self._tokens_of[name])
+                raise OutOfDomainError(f"`{name}` cannot be {params[name]!r}: {ranges}.")
         return {name: params[name] for name in self._distributions if name in params}
 
     def architecture_to_params(self, architecture: dict[str, Any]) -> dict[str, Any]:
@@ -119,24 +141,36 @@ class FlatSpace(SearchSpace[dict[str, Any]]):
         return np.where(points < 0, np.nan, points)
 
     def params_to_tokens(self, params: Sequence[Mapping[str, Any]]) -> FloatArray:
+        return self.trials_to_tokens(params, [{}] * len(params))
+
+    def trials_to_tokens(
+        self,
+        params: Sequence[Mapping[str, Any]],
+        distributions: Sequence[Mapping[str, BaseDistribution]],
+    ) -> FloatArray:
         tokens = np.full((len(params), len(self.columns)), np.nan)
-        for t, (name, column) in enumerate(zip(self._distributions, self.columns, strict=True)):
+        for name in self._distributions:
             for n, values in enumerate(params):
                 if name in values:
-                    tokens[n, t] = column.to_token(values[name])
-        return tokens
+                    for t in self._asked(name, values[name], distributions[n].get(name)):
+                        tokens[n, t] = self.columns[t].to_token(values[name])
+        return self._with_one_range_each(tokens)
 
     def tokens_to_params(self, tokens: TokenArray) -> list[dict[str, Any]]:
         params: list[dict[str, Any]] = [{} for _ in range(len(tokens))]
-        for t, (name, column) in enumerate(zip(self._distributions, self.columns, strict=True)):
-            rows = np.flatnonzero(~np.isnan(tokens[:, t]))
-            for n, value in zip(rows, column.to_values(tokens[rows, t]), strict=True):
-                params[n][name] = value
+        for name, of_name in self._tokens_of.items():
+            for t in of_name:
+                rows = np.flatnonzero(~np.isnan(tokens[:, t]))
+                values = self.columns[t].to_values(tokens[rows, t])
+                for n, value in zip(rows, values, strict=True):
+                    params[n][name] = value
         return params
 
     def canonicalize(self, tokens: TokenArray) -> tuple[FloatArray, BoolArray]:
         snapped = self._snap(tokens)
-        if self._activity is not None:
+        if self._activity is None:
+            snapped = self._with_one_range_each(snapped)
+        else:
             snapped[~self._activity.predict(snapped)] = np.nan
         return snapped, np.ones(len(tokens), dtype=bool)
 
@@ -149,10 +183,36 @@ class FlatSpace(SearchSpace[dict[str, Any]]):
         return snapped
 
     def fixed_tokens(self, params: Mapping[str, Any]) -> dict[int, float]:
-        known = {
-            name: params[name]
-            for name, distribution in self._distributions.items()
-            if name in params and contains(distribution, params[name])
+        tokens = {
+            t: self.columns[t].to_token(params[name])
+            for name in self._distributions
+            if name in params
+            for t in self._holding(name, params[name])
         }
-        tokens = self.params_to_tokens([known])[0]
-        return {int(t): float(tokens[t]) for t in np.flatnonzero(~np.isnan(tokens))}
+        return {t: token for t, token in tokens.items() if not math.isnan(token)}
+
+    def _holding(self, name: str, value: Any) -> list[int]:
+        """The tokens of those ranges that contain a value."""
+        return [t for t in self._tokens_of[name] if contains(self._ranges[t], value)]
+
+    def _asked(self, name: str, value: Any, distribution: BaseDistribution | None) -> list[int]:
+        """The token of the range that a value was asked with; if unknown, all that may be."""
+        tokens = self._tokens_of[name]
+        if len(tokens) == 1:
+            return tokens
+        same = [t for t in tokens if self._ranges[t] == distribution]
+        return same or self._holding(name, value) or tokens[:1]
+
+    def _with_one_range_each(self, tokens: FloatArray) -> FloatArray:
+        """(N, T) the same without the second range of a parameter; the active one is kept."""
+        if len(self._tokens_of) == len(self.columns):
+            return tokens
+        active = np.ones(tokens.shape, dtype=bool)
+        if self._activity is not None:
+            active = self._activity.predict(tokens)
+        for of_name in self._tokens_of.values():
+            is_there = ~np.isnan(tokens[:, of_name])
+            kept = (is_there * (1 + active[:, of_name])).argmax(axis=1)
+            is_there[np.arange(len(tokens)), kept] = False
+            tokens[:, of_name] = np.where(is_there, np.nan, tokens[:, of_name])
+        return tokens

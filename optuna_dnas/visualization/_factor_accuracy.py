@@ -154,7 +154,7 @@ def _panel(
     )
     if not isinstance(space, FlatSpace):
         return panel
-    name = list(space.distributions)[dimension]
+    name = space.column_names[dimension]
     return panel._replace(name=name, concept="", ticks=_ticks(space, dimension))
 
 

@@ -82,7 +82,16 @@ def test_single_values_are_not_searched() -> None:
 
 @pytest.mark.filterwarnings("ignore:Choices for a categorical")
 @pytest.mark.parametrize(
-    "choices", [((3, 3), (5, 5)), (int, str), (None, True, 1.5, "x"), (math.nan, 0.0)], ids=repr
+    "choices",
+    [
+        ((3, 3), (5, 5)),
+        (int, str),
+        (None, True, 1.5, "x"),
+        (math.nan, 0.0),
+        ([8], [8, 8]),  # which cannot be hashed
+        ({0: 1, 1: 1}, {0: 1, 1: 5}),
+    ],
+    ids=repr,
 )
 def test_any_category_can_be_searched(choices: Sequence[Any]) -> None:
     def objective(trial: Trial) -> float:
@@ -91,5 +100,26 @@ def test_any_category_can_be_searched(choices: Sequence[Any]) -> None:
 
     study = optuna.create_study(sampler=DNASSampler(seed=0, n_startup_trials=4))
     study.optimize(objective, n_trials=12)
+    assert [t.state for t in study.trials] == [TrialState.COMPLETE] * 12
+    assert set(sources_of(study)[4:]) <= MODEL_SOURCES
+
+
+def test_no_choice_is_tried_again_as_an_equal_one() -> None:
+    choices = (True, 1, 0, False)
+
+    def objective(trial: Trial) -> float:
+        trial.suggest_categorical("a", choices)
+        trial.suggest_categorical("b", choices)
+        return float(trial.suggest_int("n", 0, 11))
+
+    study = optuna.create_study(sampler=DNASSampler(seed=0))
+    study.optimize(objective, n_trials=48)
+    assert len({tuple(params.values()) for params in params_of(study)}) == 48
+
+
+@pytest.mark.parametrize("name", ["\udc80", "a\ud800b", "", "\U0001f600"], ids=ascii)
+def test_any_name_can_be_searched(name: str) -> None:
+    study = optuna.create_study(sampler=DNASSampler(seed=0, n_startup_trials=4))
+    study.optimize(lambda trial: trial.suggest_float(name, -1e308, 1e308), n_trials=12)
     assert [t.state for t in study.trials] == [TrialState.COMPLETE] * 12
     assert set(sources_of(study)[4:]) <= MODEL_SOURCES

@@ -1,5 +1,6 @@
 import itertools
 import math
+import sys
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -146,6 +147,50 @@ def test_integers_beyond_double_precision_stay_in_their_range(high: int) -> None
     drawn = FlatSpace({"x": distribution}).sample(np.random.default_rng(0), 100)
     assert all(1 <= params["x"] <= high for params in drawn)
     assert len({params["x"] for params in drawn}) == 100
+
+
+@pytest.mark.filterwarnings("ignore:Choices for a categorical")
+@pytest.mark.parametrize(
+    ("choices", "different"),
+    [
+        ((True, 1, 0, False), (True, 0)),
+        ((1, 1.0, "1"), (1, "1")),
+        (([8], [8, 8], [8]), ([8], [8, 8])),
+        (({0: 1}, {0: 5}, {0: 1.0}), ({0: 1}, {0: 5})),
+    ],
+    ids=repr,
+)
+def test_equal_choices_are_one(choices: tuple[object, ...], different: tuple[object, ...]) -> None:
+    column = make_column(CategoricalDistribution(choices))  # type: ignore[arg-type]
+    assert repr(column.to_values(column.enumerate())) == repr(list(different))
+    tokens = np.array([column.to_token(choice) for choice in choices])
+    assert set(tokens.tolist()) == set(range(len(different)))
+    assert column.n_values == len(different)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "distribution",
+    [
+        FloatDistribution(-1e308, 1e308),
+        FloatDistribution(-sys.float_info.max, sys.float_info.max),
+        FloatDistribution(5e-324, sys.float_info.max, log=True),
+        FloatDistribution(0.0, 1e308, step=1e308),
+        FloatDistribution(1e10, 1e10 + 1e-5, log=True),  # of one logarithm
+        FloatDistribution(-math.inf, math.inf),
+        IntDistribution(-(2**62), 2**62),
+    ],
+    ids=repr,
+)
+def test_ranges_at_the_ends_of_double_precision(
+    distribution: FloatDistribution | IntDistribution,
+) -> None:
+    column = make_column(distribution)
+    tokens = column.snap(column.sample(100, np.random.default_rng(0)))
+    values = column.to_values(tokens)
+    assert all(contains(distribution, value) for value in values)
+    again = np.array([column.to_token(value) for value in values])
+    np.testing.assert_allclose(again, tokens, atol=1e-5)
 
 
 # -- Values that are not of the distribution

@@ -29,7 +29,7 @@ class Embedding:
 
     Args:
         layout: Of the features.
-        features: (N, F) that show how many categories there are, and what can be inactive.
+        features: (N, F), N > 0, that show which categories there are, and what can be inactive.
         main_effects: Whether there are any.
     """
 
@@ -41,8 +41,9 @@ class Embedding:
         self._numbers = np.flatnonzero(~layout.is_categorical)
         self._marked = self._numbers[np.isnan(features[:, self._numbers]).any(axis=0)]
         self._categories = np.flatnonzero(layout.is_categorical)
-        filled = np.nan_to_num(features[:, self._categories], nan=0.0)
-        n_choices = filled.max(axis=0, initial=0.0).astype(int) + 2  # one more for the unseen
+        self._seen = [_choices_with_inputs(column) for column in features[:, self._categories].T]
+        self._compressed = [f for f, seen in enumerate(self._seen) if seen[-1] >= len(seen)]
+        n_choices = np.array([len(s) + 1 for s in self._seen], dtype=int)  # one for the unseen
         self._last_choice = n_choices - 1.0
         # For each one-hot input, which category it is of, and the choice that it stands for.
         self._category_of = np.repeat(np.arange(len(n_choices)), n_choices)
@@ -107,9 +108,24 @@ class Embedding:
 
     def _choices(self, features: FloatArray) -> FloatArray:
         """(N, F) -> the choice of its category for each one-hot input."""
-        choices = np.minimum(features[:, self._categories], self._last_choice)
-        repeated: FloatArray = choices[:, self._category_of]
+        choices = features[:, self._categories]
+        for f in self._compressed:
+            seen, column = self._seen[f], choices[:, f]
+            rank = np.searchsorted(seen, column)
+            is_seen = seen[np.minimum(rank, len(seen) - 1)] == column
+            known = np.where(is_seen, rank, len(seen))
+            choices[:, f] = np.where(np.isnan(column), np.nan, known)
+        repeated: FloatArray = np.minimum(choices, self._last_choice)[:, self._category_of]
         return repeated
+
+
+def _choices_with_inputs(column: FloatArray) -> FloatArray:
+    """(N,) choices, NaN allowed -> those that have an input of their own, ascending.
+
+    All up to the last one that was observed; only the observed ones where observations are fewer.
+    """
+    seen = np.unique(np.nan_to_num(column, nan=0.0))
+    return seen if seen[-1] >= len(column) else np.arange(seen[-1] + 1.0)
 
 
 def squared_distances(left: Floats, right: Floats) -> Floats:

@@ -139,3 +139,18 @@ def test_the_order_of_features_does_not_matter() -> None:
     other = fit(train[:, order], truth(train), MIXED[order], group=GROUP[order])
     np.testing.assert_allclose(other._kernels[0].weights, one._kernels[0].weights, rtol=1e-6)
     np.testing.assert_allclose(other.predict(test[:, order]), one.predict(test), atol=1e-5)
+
+
+def test_categories_of_many_choices_have_inputs_for_those_that_were_observed() -> None:
+    """Distances are those of all choices; a candidate that was not observed differs from all."""
+    layout = layout_of(np.array([True, False]))
+    rng = np.random.default_rng(0)
+    codes = np.stack([rng.integers(0, 5_000, 30), rng.random(30)], axis=1).astype(float)
+    codes[:5, 0] = codes[5:10, 0]
+    embedding = Embedding(layout, codes)
+    assert embedding(codes).shape[1] < 32
+    unseen = np.setdiff1d(np.arange(5_000), codes[:, 0])[:3]
+    asked = np.concatenate([codes, np.stack([unseen, rng.random(3)], axis=1)])
+    by_group = embedding.distances(embedding(asked))[layout.group[0]]
+    differs = (asked[:, None, 0] != asked[:, 0]).astype(float)
+    np.testing.assert_allclose(by_group[:30], differs[:30], atol=1e-12)
