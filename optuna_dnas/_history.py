@@ -8,6 +8,8 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 import contextlib
+from datetime import datetime
+from datetime import timedelta
 import itertools
 import math
 from typing import Any
@@ -34,6 +36,11 @@ T = TypeVar("T")
 
 # Caches of so many studies are kept.
 _MAX_STUDIES = 16
+
+# A running trial that is older than both is taken for one whose worker was killed: so long, and so
+# many times the longest duration of a complete one. Not tuned; an error costs one repetition.
+_MIN_ABANDONED_AGE = timedelta(minutes=30)
+_N_DURATIONS = 5
 
 
 class FinishedTrials:
@@ -131,25 +138,25 @@ class History:
 
     def taken(self, trials: Sequence[FrozenTrial], *, but: int) -> set[bytes]:
         """Keys of all evaluated and running architectures; trial number ``but`` is left out."""
-        running = [
-            published_params(t)
-            for t in self._finished.unsettled(trials)
-            if t.state == TrialState.RUNNING and t.number != but
-        ]
-        running = [params for params in running if self._covers(params)]
-        if not running:
-            return self._taken
-        tokens, valid = self._canonical(running)
-        return self._taken.union(token_keys(tokens[valid]))
+        running = self.running(trials)
+        return self._taken.union(key for number, key in running.items() if number != but)
 
-    def n_pending(self, trials: Sequence[FrozenTrial], number: int) -> int:
-        """How many trials before this one will have an architecture that is not known yet."""
+    def running(self, trials: Sequence[FrozenTrial]) -> dict[int, bytes]:
+        """Keys of the architectures that are being evaluated, by the numbers of their trials."""
         unsettled = self._finished.unsettled(trials)
-        n_known = sum(t.number < number and self._is_known(t) for t in unsettled)
-        return number - (len(trials) - len(unsettled)) - n_known
+        started = [trial for trial in unsettled if trial.state == TrialState.RUNNING]
+        gone = _abandoned(started, trials)
+        params = {t.number: published_params(t) for t in started if t.number not in gone}
+        params = {number: p for number, p in params.items() if self._covers(p)}
+        if not params:
+            return {}
+        tokens, valid = self._canonical(list(params.values()))
+        numbers = itertools.compress(params, valid)
+        return dict(zip(numbers, token_keys(tokens[valid]), strict=True))
 
-    def _is_known(self, trial: FrozenTrial) -> bool:
-        return trial.state != TrialState.RUNNING or self._covers(published_params(trial))
+    def key(self, params: Mapping[str, Any]) -> bytes:
+        """The key of an architecture, by which it is `taken`."""
+        return token_keys(self._canonical([params])[0])[0]
 
     def signed(self, values: FloatArray) -> list[float]:
         """(M,) minimised values -> M values in the study's directions."""
@@ -220,6 +227,30 @@ class History:
             bounds = read_limits(cost, trial.constraints) | self._space.limits.by_key
             with contextlib.suppress(ValueError):  # Nothing is both above and below.
                 self.cost_limits = self.cost_limits.replaced(bounds)
+
+
+def _abandoned(running: Sequence[FrozenTrial], trials: Sequence[FrozenTrial]) -> set[int]:
+    """Numbers of running trials that are so old that their workers are probably gone."""
+    now = datetime.now()
+    old = {t.number for t in running if now - _start(t) > _MIN_ABANDONED_AGE}
+    if not old:
+        return old
+    # Imported trials took no time, and tell nothing.
+    durations = [t.duration for t in trials if t.state == TrialState.COMPLETE and t.duration]
+    if not durations:
+        return set()
+    # Numbers are given in the order of time: where clocks differ, the latest one counts.
+    starts = itertools.accumulate(map(_start, trials), max)
+    youngest = now - max(_MIN_ABANDONED_AGE, _N_DURATIONS * max(durations))
+    return {
+        trial.number
+        for trial, start in zip(trials, starts, strict=True)
+        if trial.number in old and start < youngest
+    }
+
+
+def _start(trial: FrozenTrial) -> datetime:
+    return trial.datetime_start or datetime.min  # of one that is waiting
 
 
 class _Outcome(NamedTuple):

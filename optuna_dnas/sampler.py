@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import replace
+import itertools
+import secrets
 import threading
 from typing import Any
 from typing import NamedTuple
@@ -22,8 +24,10 @@ from optuna_dnas._optuna_compat import get_logger
 from optuna_dnas._optuna_compat import get_trials
 from optuna_dnas._optuna_compat import INDEPENDENT_SAMPLING_WARNING
 from optuna_dnas._optuna_compat import publish_params
+from optuna_dnas._optuna_compat import read_entropy
 from optuna_dnas._optuna_compat import set_user_attr
 from optuna_dnas._optuna_compat import study_key
+from optuna_dnas._optuna_compat import write_entropy
 from optuna_dnas.config import DNASConfig
 from optuna_dnas.controller import Controller
 from optuna_dnas.controller import make_controller
@@ -41,6 +45,9 @@ _logger = get_logger(__name__)
 
 SOURCE_KEY = "dnas:source"
 PREDICTION_KEY = "dnas:prediction"
+
+# Of the entropy of a study: any reader of JSON holds such a number exactly.
+_ENTROPY_BITS = 53
 
 
 class DNASSampler(BaseSampler):
@@ -108,7 +115,7 @@ class DNASSampler(BaseSampler):
         self._independent_sampler = independent_sampler
         self._warn_independent_sampling = warn_independent_sampling
         self._device = device
-        self._entropy = _fresh_entropy() if seed is None else seed
+        self._seed = seed
         self._lock = threading.RLock()
         self._unions: dict[Any, ParameterUnion] = {}
         self._searches: dict[Any, _StudySearch] = {}
@@ -122,8 +129,8 @@ class DNASSampler(BaseSampler):
         self._lock = threading.RLock()
 
     def reseed_rng(self) -> None:
-        """Draw new entropy, as workers that share a sampler must."""
-        self._entropy = _fresh_entropy()
+        """Give up the seed for the entropy of the study, which workers share."""
+        self._seed = None
         if self._independent_sampler is not None:
             self._independent_sampler.reseed_rng()
 
@@ -149,19 +156,17 @@ class DNASSampler(BaseSampler):
         with self._lock:
             search = self._search_for(study, search_space)
             trials = get_trials(study, use_cache=False)
-            search.history.update(trials)
-            query = self._query(study, trial, trials, search)
-            proposal = self._propose(search, query)
-            if proposal is None:
-                set_user_attr(study, trial, SOURCE_KEY, "fallback")
-                return {}
-            active = search.space.tokens_to_params(proposal.tokens[None])[0]
-            publish_params(study, trial, active)
+            entropy = self._entropy(study, trial, trials)
+            claim = self._claim(study, trial, trials, search, entropy)
+        if claim is None:
+            set_user_attr(study, trial, SOURCE_KEY, "fallback")
+            return {}
+        proposal, active = claim
         set_user_attr(study, trial, SOURCE_KEY, proposal.source)
         if proposal.prediction is not None:
             prediction = search.history.signed(proposal.prediction)
             set_user_attr(study, trial, PREDICTION_KEY, prediction)
-        return self._complete(active, search_space, trial)
+        return self._complete(active, search_space, [entropy, 3, trial.number])
 
     def sample_independent(
         self,
@@ -178,7 +183,8 @@ class DNASSampler(BaseSampler):
                 study, trial, param_name, param_distribution
             )
         name = int.from_bytes(param_name.encode(), "little")
-        rng = np.random.default_rng([self._entropy, 2, trial.number, name])
+        entropy = self._entropy(study, trial, get_trials(study, use_cache=True))
+        rng = np.random.default_rng([entropy, 2, trial.number, name])
         return FlatSpace({param_name: param_distribution}).sample(rng, 1)[0][param_name]
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
@@ -206,22 +212,64 @@ class DNASSampler(BaseSampler):
         except Exception as error:  # An error here would end the whole optimisation.
             _logger.warning(f"`after_trial` of trial {trial.number} failed: {error!r}")
 
-    def _query(
+    def _entropy(self, study: Study, trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> int:
+        """The seed, or what workers without one agree on.
+
+        Each trial that finds no entropy in the study keeps some, and what the first of them keeps
+        is the study's. Whoever did not see that one yet does so at its next trial.
+        """
+        if self._seed is not None:
+            return self._seed
+        entropy = read_entropy(itertools.chain(trials, [trial]))
+        if entropy is None:
+            entropy = secrets.randbits(_ENTROPY_BITS)
+            write_entropy(study, trial, entropy)
+        return entropy
+
+    def _claim(
         self,
         study: Study,
         trial: FrozenTrial,
         trials: Sequence[FrozenTrial],
         search: "_StudySearch",
-    ) -> Query:
-        return Query(
-            observations=search.history.observations,
-            taken=search.history.taken(trials, but=trial.number),
-            fixed=search.space.fixed_tokens(fixed_params(study, trial)),
-            cost_limits=search.history.cost_limits,
-            number=trial.number,
-            n_pending=search.history.n_pending(trials, trial.number),
-            seed=self._entropy,
-        )
+        entropy: int,
+    ) -> tuple[Proposal, dict[str, Any]] | None:
+        """A proposal that no other trial has, and its parameters; it is published.
+
+        Workers propose at the same moment, too. So each looks once more after it has published,
+        and withdraws what another trial has published as well, or even finished: of two workers,
+        the one that looks last sees the other's.
+        """
+        withdrawn: set[bytes] = set()  # It grows until something is nobody else's.
+        n_skipped = 0
+        while True:
+            search.history.update(trials)
+            taken = search.history.taken(trials, but=trial.number) | withdrawn
+            query = Query(
+                observations=search.history.observations,
+                taken=taken,
+                fixed=search.space.fixed_tokens(fixed_params(study, trial)),
+                cost_limits=search.history.cost_limits,
+                number=trial.number,
+                n_skipped=n_skipped,
+                seed=entropy,
+            )
+            proposal = self._propose(search, query)
+            if proposal is None:
+                return None
+            active = search.space.tokens_to_params(proposal.tokens[None])[0]
+            publish_params(study, trial, active)
+            key = search.history.key(active)
+            trials = get_trials(study, use_cache=False)
+            search.history.update(trials)
+            # If all is taken, a repetition is meant.
+            if key in taken or key not in search.history.taken(trials, but=trial.number):
+                return proposal, active
+            withdrawn.add(key)
+            # The others withdraw it, too: each takes another one of those that come next.
+            running = search.history.running(trials)
+            n_skipped = sum(k == key for number, k in running.items() if number < trial.number)
+            trial = next(t for t in trials if t.number == trial.number)
 
     def _propose(self, search: "_StudySearch", query: Query) -> Proposal | None:
         try:
@@ -231,7 +279,7 @@ class DNASSampler(BaseSampler):
                 f"Trial {query.number} is sampled at random, because the model of "
                 f"{type(self).__name__} failed: {type(error).__name__}: {error}"
             )
-            rng = np.random.default_rng([self._entropy, 4, query.number])
+            rng = np.random.default_rng([query.seed, 4, query.number])
             proposal = propose_random(search.space, query, rng, source="fallback")
         if proposal is None:
             _logger.warning(
@@ -295,11 +343,11 @@ class DNASSampler(BaseSampler):
         self,
         params: dict[str, Any],
         search_space: dict[str, BaseDistribution],
-        trial: FrozenTrial,
+        seeds: Sequence[int],
     ) -> dict[str, Any]:
         """Exactly the asked parameters; those thought inactive are drawn, in case they are not."""
         if not search_space.keys() <= params.keys():
-            rng = np.random.default_rng([self._entropy, 3, trial.number])
+            rng = np.random.default_rng(seeds)
             params = FlatSpace(search_space).sample(rng, 1)[0] | params
         return {name: params[name] for name in search_space}
 
@@ -336,9 +384,3 @@ def _includes(
     distributions: Mapping[str, BaseDistribution], asked: Mapping[str, BaseDistribution]
 ) -> bool:
     return all(distributions.get(name) == d for name, d in asked.items())
-
-
-def _fresh_entropy() -> int:
-    entropy = np.random.SeedSequence().entropy
-    assert isinstance(entropy, int)
-    return entropy
