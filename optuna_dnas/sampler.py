@@ -60,6 +60,9 @@ class DNASSampler(BaseSampler):
     It serves any study. A built-in architecture space is recognised by its parameters; anything
     else, conditional parameters included, is searched on the parameters themselves.
 
+    A trial whose worker was killed keeps its architecture from the others until it has been running
+    for 30 minutes, and for five times as long as any complete trial of the study took.
+
     What failed, or was pruned before it reported anything, or has an infinitely bad value, is
     learned from, too: candidates that will probably end like it are postponed.
 
@@ -76,7 +79,9 @@ class DNASSampler(BaseSampler):
         space: The architecture space; by default it is recognised. No proposal breaks its limits.
             Limits of cost that it was not declared with are read from the constraints of finished
             trials; any other constraint is predicted.
-        seed: Of all draws. One seed gives the same trials, in another process too.
+        seed: Of all draws. One seed gives the same trials, in another process too. Without one,
+            the study keeps what its first worker drew: all workers go on from the same entropy,
+            also after a restart.
         n_startup_trials: Random architectures before the model is first asked; by default 16
             for an architecture space and 10 for any other.
         config: All other settings.
@@ -129,7 +134,7 @@ class DNASSampler(BaseSampler):
         self._lock = threading.RLock()
 
     def reseed_rng(self) -> None:
-        """Give up the seed for the entropy of the study, which workers share."""
+        """Give up the seed for the entropy that the study keeps."""
         self._seed = None
         if self._independent_sampler is not None:
             self._independent_sampler.reseed_rng()
@@ -234,13 +239,13 @@ class DNASSampler(BaseSampler):
         search: "_StudySearch",
         entropy: int,
     ) -> tuple[Proposal, dict[str, Any]] | None:
-        """A proposal that no other trial has, and its parameters; it is published.
+        """Publish a proposal that no other trial has; it is returned with its parameters.
 
-        Workers propose at the same moment, too. So each looks once more after it has published,
-        and withdraws what another trial has published as well, or even finished: of two workers,
-        the one that looks last sees the other's.
+        Workers propose at the same moment, too. So each looks again after it has published, and
+        withdraws what another trial has published as well, or even finished: of two workers, the
+        one that looks last sees the other's proposal.
         """
-        withdrawn: set[bytes] = set()  # It grows until something is nobody else's.
+        withdrawn: set[bytes] = set()  # Each time another one: it ends.
         n_skipped = 0
         while True:
             search.history.update(trials)
@@ -266,7 +271,7 @@ class DNASSampler(BaseSampler):
             if key in taken or key not in search.history.taken(trials, but=trial.number):
                 return proposal, active
             withdrawn.add(key)
-            # The others withdraw it, too: each takes another one of those that come next.
+            # The others probably withdraw it, too: each takes another one of the next ones.
             running = search.history.running(trials)
             n_skipped = sum(k == key for number, k in running.items() if number < trial.number)
             trial = next(t for t in trials if t.number == trial.number)

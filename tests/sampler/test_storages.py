@@ -253,5 +253,5 @@ def _check_attrs(trial: FrozenTrial) -> None:
     assert isinstance(attrs["dnas:source"], str)
     if attrs["dnas:source"] != "startup":
         assert len(attrs["dnas:prediction"]) == 2
-        # What a trial published as running is what it then suggested, nothing else.
-        assert published_params(trial) == trial.params
+        # What a trial suggested it had published as running; what is inactive has to be learned.
+        assert published_params(trial).items() >= trial.params.items()
