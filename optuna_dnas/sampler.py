@@ -60,8 +60,8 @@ class DNASSampler(BaseSampler):
     It serves any study. A built-in architecture space is recognised by its parameters; anything
     else, conditional parameters included, is searched on the parameters themselves.
 
-    A trial whose worker was killed keeps its architecture from the others until it has been running
-    for 30 minutes, and for five times as long as any complete trial of the study took.
+    A trial whose worker was killed keeps its architecture from other trials until it has been
+    running for 30 minutes, and for five times as long as any complete trial of the study took.
 
     What failed, or was pruned before it reported anything, or has an infinitely bad value, is
     learned from, too: candidates that will probably end like it are postponed.
