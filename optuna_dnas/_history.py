@@ -8,6 +8,9 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 import contextlib
+from datetime import datetime
+from datetime import timedelta
+import itertools
 import math
 from typing import Any
 from typing import NamedTuple
@@ -39,6 +42,11 @@ T = TypeVar("T")
 
 # Caches of so many studies are kept.
 _MAX_STUDIES = 16
+
+# A running trial that is older than both is taken for one whose worker was killed: so long, and so
+# many times the longest duration of a complete one. Not tuned; an error costs one repetition.
+_MIN_ABANDONED_AGE = timedelta(minutes=30)
+_N_DURATIONS = 5
 
 
 class FinishedTrials:
@@ -145,37 +153,34 @@ class History:
 
     def taken(self, trials: Sequence[FrozenTrial], *, but: int) -> set[bytes]:
         """Keys of all evaluated and running architectures; trial number ``but`` is left out."""
-        evaluated, running = self._attempts.evaluated, self._running(trials, but)
-        return evaluated.union(running) if running else evaluated
+        running = self.running(trials)
+        return self._attempts.evaluated.union(k for n, k in running.items() if n != but)
 
     def open(self, trials: Sequence[FrozenTrial], *, but: int) -> dict[bytes, int]:
         """Keys of architectures that failed, but may be tried again, and how often they failed."""
         failed = self._attempts.open
         if not failed:
             return {}
-        running = self._running(trials, but)
+        running = {key for number, key in self.running(trials).items() if number != but}
         return {key: n for key, n in failed.items() if key not in running}
 
-    def _running(self, trials: Sequence[FrozenTrial], but: int) -> set[bytes]:
-        running = [
-            (published_params(t), t.distributions)
-            for t in self._finished.unsettled(trials)
-            if t.state == TrialState.RUNNING and t.number != but
-        ]
-        running = [(params, asked) for params, asked in running if self._covers(params)]
-        if not running:
-            return set()
-        tokens, valid = self._canonical(*zip(*running, strict=True))
-        return set(token_keys(tokens[valid]))
-
-    def n_pending(self, trials: Sequence[FrozenTrial], number: int) -> int:
-        """How many trials before this one will have an architecture that is not known yet."""
+    def running(self, trials: Sequence[FrozenTrial]) -> dict[int, bytes]:
+        """Keys of the architectures that are being evaluated, by the numbers of their trials."""
         unsettled = self._finished.unsettled(trials)
-        n_known = sum(t.number < number and self._is_known(t) for t in unsettled)
-        return number - (len(trials) - len(unsettled)) - n_known
+        started = [trial for trial in unsettled if trial.state == TrialState.RUNNING]
+        gone = _abandoned(started, trials)
+        published = [(t, published_params(t)) for t in started if t.number not in gone]
+        published = [(t, params) for t, params in published if self._covers(params)]
+        if not published:
+            return {}
+        params, asked = [p for _, p in published], [t.distributions for t, _ in published]
+        tokens, valid = self._canonical(params, asked)
+        numbers = itertools.compress((t.number for t, _ in published), valid)
+        return dict(zip(numbers, token_keys(tokens[valid]), strict=True))
 
-    def _is_known(self, trial: FrozenTrial) -> bool:
-        return trial.state != TrialState.RUNNING or self._covers(published_params(trial))
+    def key(self, params: Mapping[str, Any]) -> bytes:
+        """The key of an architecture, by which it is `taken`."""
+        return token_keys(self._canonical([params], [{}])[0])[0]
 
     def signed(self, values: FloatArray) -> list[float]:
         """(M,) minimised values -> M values in the study's directions."""
@@ -247,6 +252,30 @@ class History:
         others = np.delete(constraints, known, axis=1)
         left = observations._replace(constraints=others if others.shape[1] else None)
         return left.take(np.flatnonzero(has_value | ~breaks))
+
+
+def _abandoned(running: Sequence[FrozenTrial], trials: Sequence[FrozenTrial]) -> set[int]:
+    """Numbers of running trials that are so old that their workers are probably gone."""
+    now = datetime.now()
+    old = {t.number for t in running if now - _start(t) > _MIN_ABANDONED_AGE}
+    if not old:
+        return old
+    # Imported trials took no time, and tell nothing.
+    durations = [t.duration for t in trials if t.state == TrialState.COMPLETE and t.duration]
+    if not durations:
+        return set()
+    # Numbers are given in the order of time: where clocks differ, the latest one counts.
+    starts = itertools.accumulate(map(_start, trials), max)
+    youngest = now - max(_MIN_ABANDONED_AGE, _N_DURATIONS * max(durations))
+    return {
+        trial.number
+        for trial, start in zip(trials, starts, strict=True)
+        if trial.number in old and start < youngest
+    }
+
+
+def _start(trial: FrozenTrial) -> datetime:
+    return trial.datetime_start or datetime.min  # of one that is waiting
 
 
 class _Outcome(NamedTuple):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from collections.abc import Container
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 import itertools
@@ -30,6 +31,8 @@ from optuna.trial import TrialState
 _RELATIVE_PARAMS_KEY = "dnas:relative_params"
 # An RDB storage keeps at most 2045 characters in one system attribute.
 _MAX_ATTR_LENGTH = 2045
+
+_ENTROPY_KEY = "dnas:entropy"
 
 _next_number = itertools.count()
 _storage_numbers: WeakKeyDictionary[BaseStorage, int] = WeakKeyDictionary()
@@ -103,22 +106,34 @@ def fixed_params(study: Study, trial: FrozenTrial) -> dict[str, Any]:
 
 
 def publish_params(study: Study, trial: FrozenTrial, params: Mapping[str, Any]) -> None:
-    """Show a running trial's whole proposal to other workers."""
+    """Show a running trial's whole proposal to other workers.
+
+    It replaces the one that ``trial``, as it was last read, has published before. Others see
+    either of them whole, or none, while it is written.
+    """
     text = json.dumps(params, default=repr)  # In memory, a category may be any object.
-    for k, start in enumerate(range(0, len(text), _MAX_ATTR_LENGTH)):
-        study._storage.set_trial_system_attr(
-            trial._trial_id, f"{_RELATIVE_PARAMS_KEY}:{k}", text[start : start + _MAX_ATTR_LENGTH]
-        )
+    starts = range(0, len(text), _MAX_ATTR_LENGTH)
+    parts = [text[start : start + _MAX_ATTR_LENGTH] for start in starts]
+    old = [key for key in trial.system_attrs if key.startswith(f"{_RELATIVE_PARAMS_KEY}:")]
+    n_old = max((int(key.rpartition(":")[2]) + 1 for key in old), default=0)
+    parts += [""] * (n_old - len(parts))
+    # A proposal counts as soon as its first part is there, which is therefore written last.
+    writes = list(enumerate(parts))[::-1]
+    if old and len(parts) > 1:
+        writes.insert(0, (0, ""))
+    for k, part in writes:
+        study._storage.set_trial_system_attr(trial._trial_id, f"{_RELATIVE_PARAMS_KEY}:{k}", part)
 
 
 def published_params(trial: FrozenTrial) -> dict[str, Any]:
     """The parameters of a running trial, those included that it will only suggest later."""
     parts: list[str] = []
-    while (part := trial.system_attrs.get(f"{_RELATIVE_PARAMS_KEY}:{len(parts)}")) is not None:
+    # What is empty was withdrawn.
+    while part := trial.system_attrs.get(f"{_RELATIVE_PARAMS_KEY}:{len(parts)}"):
         parts.append(part)
     try:
         params: dict[str, Any] = json.loads("".join(parts)) if parts else {}
-    except json.JSONDecodeError:  # Another worker is writing it at this moment.
+    except json.JSONDecodeError:  # An earlier version wrote the first part first.
         params = {}
     params.update(trial.system_attrs.get("fixed_params", {}))
     params.update(trial.params)
@@ -163,6 +178,17 @@ def _raised_by_objective() -> BaseException | None:
         frame = frame.f_back
     error = None if frame is None else frame.f_locals.get("func_err")
     return error if isinstance(error, BaseException) else None
+
+
+def read_entropy(trials: Iterable[FrozenTrial]) -> int | None:
+    """The entropy that the first of the trials keeps that keeps any."""
+    keepers = (trial for trial in trials if _ENTROPY_KEY in trial.system_attrs)
+    return next((trial.system_attrs[_ENTROPY_KEY] for trial in keepers), None)
+
+
+def write_entropy(study: Study, trial: FrozenTrial, entropy: int) -> None:
+    """Keep entropy with a running trial."""
+    study._storage.set_trial_system_attr(trial._trial_id, _ENTROPY_KEY, entropy)
 
 
 def set_user_attr(study: Study, trial: FrozenTrial, key: str, value: Any) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import replace
+import itertools
+import secrets
 import threading
 from typing import Any
 from typing import NamedTuple
@@ -27,9 +29,11 @@ from optuna_dnas._optuna_compat import get_trials
 from optuna_dnas._optuna_compat import mark_error
 from optuna_dnas._optuna_compat import process_constraints
 from optuna_dnas._optuna_compat import publish_params
+from optuna_dnas._optuna_compat import read_entropy
 from optuna_dnas._optuna_compat import set_user_attr
 from optuna_dnas._optuna_compat import SOURCE_KEY
 from optuna_dnas._optuna_compat import study_key
+from optuna_dnas._optuna_compat import write_entropy
 from optuna_dnas.config import DNASConfig
 from optuna_dnas.controller import Controller
 from optuna_dnas.controller import make_controller
@@ -55,6 +59,8 @@ PREDICTION_KEY = "dnas:prediction"
 _MAX_MISTAKES = 3
 _MAX_LISTED = 5  # names in a message
 _MAX_PROPOSED = 1_024  # trials that may be running at once in one process
+# Of the entropy of a study: any reader of JSON holds such a number exactly.
+_ENTROPY_BITS = 53
 
 
 class DNASSampler(BaseSampler):
@@ -66,6 +72,9 @@ class DNASSampler(BaseSampler):
 
     It serves any study. A built-in architecture space is recognised by its parameters; anything
     else, conditional parameters included, is searched on the parameters themselves.
+
+    A trial whose worker was killed keeps its architecture from other trials until it has been
+    running for 30 minutes, and for five times as long as any complete trial of the study took.
 
     What failed, or was pruned before it reported anything, or has an infinitely bad value, is
     learned from, too: candidates that will probably end like it are postponed.
@@ -83,7 +92,9 @@ class DNASSampler(BaseSampler):
         space: The architecture space; by default it is recognised. No proposal breaks its limits.
             Limits of cost that it was not declared with are read from the constraints of finished
             trials; any other constraint is predicted.
-        seed: Of all draws. One seed gives the same trials, in another process too.
+        seed: Of all draws. One seed gives the same trials, in another process too. Without one,
+            the study keeps what its first worker drew: all workers go on from the same entropy,
+            also after a restart.
         n_startup_trials: Random architectures before the model is first asked; by default 16
             for an architecture space and 10 for any other.
         config: All other settings.
@@ -133,7 +144,7 @@ class DNASSampler(BaseSampler):
         self._warn_independent_sampling = warn_independent_sampling
         self._constraints_func = constraints_func
         self._device = device
-        self._entropy = _fresh_entropy() if seed is None else seed
+        self._seed = seed
         self._lock = threading.RLock()
         self._unions: dict[Any, ParameterUnion] = {}
         self._searches: dict[Any, _StudySearch] = {}
@@ -151,8 +162,8 @@ class DNASSampler(BaseSampler):
         self._lock = threading.RLock()
 
     def reseed_rng(self) -> None:
-        """Draw new entropy, as workers that share a sampler must."""
-        self._entropy = _fresh_entropy()
+        """Give up the seed for the entropy that the study keeps."""
+        self._seed = None
         if self._independent_sampler is not None:
             self._independent_sampler.reseed_rng()
 
@@ -182,24 +193,23 @@ class DNASSampler(BaseSampler):
             try:
                 search = self._search_for(study, search_space)
                 trials = get_trials(study, use_cache=False)
-                search.history.update(trials)
-                query = self._query(study, trial, trials, search)
+                entropy = self._entropy(study, trial, trials)
+                claim = self._claim(study, trial, trials, search, entropy)
+            except _RepeatedMistakeError as mistake:
+                raise mistake.error from None
             except Exception as error:  # A study must not die of its sampler.
                 self._warn_of_failure(trial, error)
                 set_user_attr(study, trial, SOURCE_KEY, "fallback")
-                return self._complete({}, search_space, trial)
-            self._warn_if_incomplete(study, search)
-            proposal = self._propose(search, trial, query)
-            if proposal is None:
-                set_user_attr(study, trial, SOURCE_KEY, "fallback")
-                return {}
-            active = search.space.tokens_to_params(proposal.tokens[None])[0]
-            publish_params(study, trial, active)
+                return self._complete({}, search_space, [trial.number, 3])
+        if claim is None:
+            set_user_attr(study, trial, SOURCE_KEY, "fallback")
+            return {}
+        proposal, active = claim
         set_user_attr(study, trial, SOURCE_KEY, proposal.source)
         if proposal.prediction is not None:
             prediction = search.history.signed(proposal.prediction)
             set_user_attr(study, trial, PREDICTION_KEY, prediction)
-        return self._complete(active, search_space, trial)
+        return self._complete(active, search_space, [entropy, 3, trial.number])
 
     def sample_independent(
         self,
@@ -227,8 +237,9 @@ class DNASSampler(BaseSampler):
             return self._independent_sampler.sample_independent(
                 study, trial, param_name, param_distribution
             )
+        entropy = self._entropy(study, trial, get_trials(study, use_cache=True))
         name = int.from_bytes(param_name.encode(errors="surrogatepass"), "little")
-        rng = np.random.default_rng([self._entropy, 2, trial.number, name])
+        rng = np.random.default_rng([entropy, 2, trial.number, name])
         return FlatSpace({param_name: param_distribution}).sample(rng, 1)[0][param_name]
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
@@ -260,23 +271,70 @@ class DNASSampler(BaseSampler):
         except Exception as error:  # An error here would end the whole optimisation.
             _logger.warning(f"`after_trial` of trial {trial.number} failed: {error!r}")
 
-    def _query(
+    def _entropy(self, study: Study, trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> int:
+        """The seed, or what workers without one agree on.
+
+        Each trial that finds no entropy in the study keeps some, and what the first of them keeps
+        is the study's. Whoever did not see that one yet does so at its next trial.
+        """
+        if self._seed is not None:
+            return self._seed
+        entropy = read_entropy(itertools.chain(trials, [trial]))
+        if entropy is None:
+            entropy = secrets.randbits(_ENTROPY_BITS)
+            write_entropy(study, trial, entropy)
+        return entropy
+
+    def _claim(
         self,
         study: Study,
         trial: FrozenTrial,
         trials: Sequence[FrozenTrial],
         search: "_StudySearch",
-    ) -> Query:
-        return Query(
-            observations=search.history.observations,
-            taken=search.history.taken(trials, but=trial.number),
-            open=search.history.open(trials, but=trial.number),
-            fixed=search.space.fixed_tokens(fixed_params(study, trial)),
-            cost_limits=search.history.cost_limits,
-            number=trial.number,
-            n_pending=search.history.n_pending(trials, trial.number),
-            seed=self._entropy,
-        )
+        entropy: int,
+    ) -> tuple[Proposal, dict[str, Any]] | None:
+        """Publish a proposal that no other trial has; it is returned with its parameters.
+
+        Workers propose at the same moment, too. So each looks again after it has published, and
+        withdraws what another trial has published as well, or even finished: of two workers, the
+        one that looks last sees the other's proposal.
+        """
+        history = search.history
+        withdrawn: set[bytes] = set()  # Each time another one: it ends.
+        n_skipped = 0
+        while True:
+            history.update(trials)
+            self._warn_if_incomplete(study, search)
+            taken = history.taken(trials, but=trial.number) | withdrawn
+            failed = history.open(trials, but=trial.number)
+            query = Query(
+                observations=history.observations,
+                taken=taken,
+                open={key: n for key, n in failed.items() if key not in withdrawn},
+                fixed=search.space.fixed_tokens(fixed_params(study, trial)),
+                cost_limits=history.cost_limits,
+                number=trial.number,
+                n_skipped=n_skipped,
+                seed=entropy,
+            )
+            proposal = self._propose(search, trial, query)
+            if proposal is None:
+                return None
+            active = search.space.tokens_to_params(proposal.tokens[None])[0]
+            publish_params(study, trial, active)
+            key = history.key(active)
+            trials = get_trials(study, use_cache=False)
+            history.update(trials)
+            # If all is taken, a repetition is meant.
+            is_meant = key in taken and key not in query.open
+            free = history.open(trials, but=trial.number)
+            if is_meant or key in free or key not in history.taken(trials, but=trial.number):
+                return proposal, active
+            withdrawn.add(key)
+            # The others probably withdraw it, too: each takes another one of the next ones.
+            running = history.running(trials)
+            n_skipped = sum(k == key for number, k in running.items() if number < trial.number)
+            trial = next(t for t in trials if t.number == trial.number)
 
     def _propose(
         self, search: "_StudySearch", trial: FrozenTrial, query: Query
@@ -286,7 +344,7 @@ class DNASSampler(BaseSampler):
             self._mistakes.clear()
         except Exception as error:  # A study must not die of its sampler.
             self._warn_of_failure(trial, error, search.space)
-            rng = np.random.default_rng([self._entropy, 4, query.number])
+            rng = np.random.default_rng([query.seed, 4, query.number])
             proposal = propose_random(search.space, query, rng, source="fallback")
         if proposal is None:
             _logger.warning(
@@ -314,7 +372,7 @@ class DNASSampler(BaseSampler):
         if self._mistakes[-_MAX_MISTAKES:] == [self._mistakes[-1]] * _MAX_MISTAKES:
             self._mistakes.clear()
             error.add_note(f"`{place}` failed in {_MAX_MISTAKES} trials in a row.")
-            raise error
+            raise _RepeatedMistakeError(error)
 
     def _search_for(
         self, study: Study, search_space: Mapping[str, BaseDistribution]
@@ -413,11 +471,11 @@ class DNASSampler(BaseSampler):
         self,
         params: dict[str, Any],
         search_space: dict[str, BaseDistribution],
-        trial: FrozenTrial,
+        seeds: Sequence[int],
     ) -> dict[str, Any]:
         """Exactly the asked parameters; those thought inactive are drawn, in case they are not."""
         if not search_space.keys() <= params.keys():
-            rng = np.random.default_rng([self._entropy, 3, trial.number])
+            rng = np.random.default_rng(seeds)
             params = FlatSpace(search_space).sample(rng, 1)[0] | params
         return {name: params[name] for name in search_space}
 
@@ -489,6 +547,14 @@ class _StudySearch(NamedTuple):
     """Distributions, and other ranges: what the space was made for."""
 
 
+class _RepeatedMistakeError(Exception):
+    """A mistake in a user's space that is to be raised."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
 def _listed(names: Sequence[str]) -> str:
     shown = [f"`{name}`" for name in names[:_MAX_LISTED]]
     if len(names) > _MAX_LISTED:
@@ -504,9 +570,3 @@ def _includes(
 
 def _without_single(distributions: Mapping[str, BaseDistribution]) -> dict[str, BaseDistribution]:
     return {name: d for name, d in distributions.items() if not d.single()}
-
-
-def _fresh_entropy() -> int:
-    entropy = np.random.SeedSequence().entropy
-    assert isinstance(entropy, int)
-    return entropy

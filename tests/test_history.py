@@ -271,6 +271,104 @@ def test_long_proposals_are_published_in_pieces_that_a_database_holds() -> None:
     assert max(map(len, pieces)) <= 2045
 
 
+@pytest.mark.parametrize("n_old", [0, 1, 2, 60])
+@pytest.mark.parametrize("n_new", [1, 2, 60])
+def test_a_proposal_is_replaced_at_once(
+    n_old: int, n_new: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is written, others see the old one, the new one, or none."""
+    old = {f"parameter_{k}": "old" * 25 for k in range(n_old)}
+    new = {f"parameter_{k}": "new" * 25 for k in range(n_new)}
+    study = optuna.create_study()
+    study.ask()
+    if n_old:
+        publish_params(study, study.trials[0], old)
+    seen = [published_params(study.trials[0])]
+    write = study._storage.set_trial_system_attr
+
+    def watch(trial_id: int, key: str, value: Any) -> None:
+        write(trial_id, key, value)
+        seen.append(published_params(study.trials[0]))
+
+    monkeypatch.setattr(study._storage, "set_trial_system_attr", watch)
+    publish_params(study, study.trials[0], new)
+    assert seen[0] == old
+    assert seen[-1] == new
+    assert all(params in (old, new, {}) for params in seen)
+
+
+def test_a_proposal_replaces_one_whose_writer_was_killed() -> None:
+    study = optuna.create_study()
+    trial = study.ask()
+    study._storage.set_trial_system_attr(trial._trial_id, "dnas:relative_params:1", '": 3}')
+    publish_params(study, study.trials[0], {"n": 1})
+    assert published_params(study.trials[0]) == {"n": 1}
+
+
+def make_running(number: int, age: timedelta, params: Mapping[str, Any]) -> FrozenTrial:
+    trial = make_flat_trial(number, params, state=TrialState.RUNNING)
+    trial.datetime_start = datetime.now() - age
+    return trial
+
+
+def make_finished(number: int, duration: timedelta, **kwargs: Any) -> FrozenTrial:
+    """Two days ago."""
+    trial = make_flat_trial(number, {"n": number, "x": 0.5}, **kwargs)
+    trial.datetime_start = datetime.now() - timedelta(days=2)
+    trial.datetime_complete = trial.datetime_start + duration
+    return trial
+
+
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("durations", "age", "is_released"),
+    [
+        ([], 1_000 * HOUR, False),  # nobody knows how long a trial takes
+        ([0 * SECOND], 10 * HOUR, False),  # an imported one: as above
+        ([SECOND], 10 * MINUTE, False),  # one of many may be slow
+        ([SECOND], HOUR, True),
+        ([SECOND, HOUR], 2 * HOUR, False),
+        ([HOUR, SECOND], 6 * HOUR, True),
+    ],
+)
+def test_the_architecture_of_a_trial_that_runs_much_too_long_is_not_taken_for_ever(
+    durations: list[timedelta], age: timedelta, is_released: bool
+) -> None:
+    trials = [make_finished(k, duration) for k, duration in enumerate(durations)]
+    params = {"n": 9, "x": 0.5}
+    trials.append(make_running(len(trials), age, params))
+    history = History(FLAT, [MINIMIZE])
+    history.update(trials)
+    is_taken = keys_of(FLAT, params) <= history.taken(trials, but=-1)
+    assert is_taken != is_released
+
+
+@pytest.mark.parametrize("state", [TrialState.FAIL, TrialState.PRUNED])
+def test_how_long_a_trial_takes_is_known_from_complete_ones(state: TrialState) -> None:
+    params = {"n": 9, "x": 0.5}
+    trials = [make_finished(0, SECOND, state=state), make_running(1, HOUR, params)]
+    history = History(FLAT, [MINIMIZE])
+    history.update(trials)
+    assert keys_of(FLAT, params) <= history.taken(trials, but=-1)
+
+
+def test_a_trial_is_not_older_than_one_before_it() -> None:
+    """Clocks of workers differ; their trials are numbered in the order in which they start."""
+    other, params = {"n": 8, "x": 0.5}, {"n": 9, "x": 0.5}
+    trials = [make_finished(0, SECOND), make_running(1, HOUR, other)]
+    mine = make_finished(2, SECOND)
+    mine.datetime_start = datetime.now() - MINUTE
+    mine.datetime_complete = datetime.now() - MINUTE + SECOND
+    trials += [mine, make_running(3, HOUR, params)]
+    history = History(FLAT, [MINIMIZE])
+    history.update(trials)
+    taken = history.taken(trials, but=-1)
+    assert not keys_of(FLAT, other) & taken
+    assert keys_of(FLAT, params) <= taken
+
+
 @pytest.mark.parametrize("n_pieces", [0, 1, 2])
 def test_half_written_proposals_are_not_read(n_pieces: int) -> None:
     """Another worker sees the first pieces only; what is suggested already counts all the same."""

@@ -28,7 +28,7 @@ class Query(NamedTuple):
     fixed: Mapping[int, Any]  # tokens that are given
     cost_limits: CostLimits
     number: int  # of the trial
-    n_pending: int  # earlier trials whose architectures are not known yet
+    n_skipped: int  # of the best new ones, which other workers take at this moment
     seed: int  # entropy of all draws
     open: Mapping[bytes, int] = MappingProxyType({})
     """Those taken that failed but may be tried again, and how often they have failed."""

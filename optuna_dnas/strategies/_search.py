@@ -60,6 +60,7 @@ class _Round:
     """What a round boundary leaves for the asks of the round."""
 
     start: int  # until which observation it has seen them
+    seed: int  # of the study, which may change when workers agree on one
     fitted: FittedController
     queue: dict[bytes, Proposal]  # by key, the best first
     open: Mapping[bytes, int]  # see `Query`
@@ -117,13 +118,18 @@ class LatentSearch:
         if not self._config.from_queue:
             fitted = fitted.condition(self._labelled(observations))
         ranked = self._rank(space, fitted, observations, query, rng)
-        return next(ranked, None) or propose_random(space, query, rng, source="prior")
+        proposal = _after(ranked, query.n_skipped)
+        return proposal or propose_random(space, query, rng, source="prior")
 
     def _round_at(self, n_observed: int, query: Query) -> _Round:
         """Fit at a round boundary, to what was observed until then."""
         since = self._round.start if self._round is not None else 0
         start = self._config.round_start(n_observed, since=since if since <= n_observed else 0)
-        if self._round is not None and self._round.start == start:
+        if (
+            self._round is not None
+            and self._round.start == start
+            and self._round.seed == query.seed
+        ):
             return self._round
         rng = np.random.default_rng([query.seed, 1, start])
         # Nothing that happens after the boundary may change the queue: workers share it.
@@ -143,19 +149,17 @@ class LatentSearch:
         if self._config.from_queue:
             ranked = self._rank(self._space, fitted, seen, until, rng)
             queue = self._by_key(itertools.islice(ranked, _MAX_QUEUE))
-        self._round = _Round(start, fitted, queue, attempts.open)
+        self._round = _Round(start, query.seed, fitted, queue, attempts.open)
         return self._round
 
     def _next_in_queue(self, current: _Round, query: Query) -> Proposal | None:
-        # Workers with one seed have one queue. Asked at the same moment, they do not see what the
-        # others take, but who was there before them: each of those takes one.
         free = (
             proposal
             for key, proposal in current.queue.items()
             # What failed may come again, but only once a round.
             if key not in query.taken or query.open.get(key, 0) == current.open.get(key)
         )
-        return next(itertools.islice(free, query.n_pending, None), None)
+        return _after(free, query.n_skipped)
 
     def _by_key(self, proposals: Iterable[Proposal]) -> dict[bytes, Proposal]:
         listed = list(proposals)
@@ -278,6 +282,10 @@ class LatentSearch:
     def _labelled(self, observations: Observations) -> Labelled:
         costs = self._space.token_costs(observations.tokens)
         return Labelled(observations.tokens, observations.values, costs, observations.requirements)
+
+
+def _after(proposals: Iterator[Proposal], n_skipped: int) -> Proposal | None:
+    return next(itertools.islice(proposals, n_skipped, None), None)
 
 
 def _sample_codes(

@@ -60,6 +60,19 @@ def test_a_copied_sampler_goes_on_identically(
     assert params_of(study) == params_of(whole)
 
 
+@CUTS
+def test_without_a_seed_a_new_sampler_goes_on_identically(
+    kind: Kind, n_before: int, config: DNASConfig
+) -> None:
+    """Its seed is that of the study."""
+    study = run(kind, make_sampler(kind, config, seed=None), n_before)
+    twin = copy.deepcopy(study)
+    twin.sampler = make_sampler(kind, config, seed=None)
+    for one in (study, twin):
+        one.optimize(OBJECTIVES[kind], n_trials=22 - n_before)
+    assert params_of(study) == params_of(twin)
+
+
 def test_copies_are_independent(config: DNASConfig) -> None:
     sampler = make_sampler("flat", config)
     twin = copy.deepcopy(sampler)

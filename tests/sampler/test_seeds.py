@@ -59,6 +59,32 @@ def _run_both_kinds_elsewhere(config: DNASConfig) -> tuple[list[list[dict[str, A
     return _run_both_kinds(config), hash("x")
 
 
+def entropies_of(study: optuna.Study) -> dict[int, int]:
+    """By trial."""
+    attrs = {trial.number: trial.system_attrs for trial in study.trials}
+    return {k: a["dnas:entropy"] for k, a in attrs.items() if "dnas:entropy" in a}
+
+
+@BOTH_KINDS
+def test_a_study_keeps_its_entropy_once_if_there_is_no_seed(
+    kind: Kind, config: DNASConfig
+) -> None:
+    study = run(kind, make_sampler(kind, config, seed=None), 10)
+    assert list(entropies_of(study)) == [0]
+    assert entropies_of(run(kind, make_sampler(kind, config), 10)) == {}
+
+
+@BOTH_KINDS
+def test_threads_share_the_entropy_of_the_study(kind: Kind, config: DNASConfig) -> None:
+    """Optuna reseeds the sampler before each of their trials."""
+    study = optuna.create_study(sampler=make_sampler(kind, config, seed=None))
+    study.optimize(OBJECTIVES[kind], n_trials=1)
+    study.optimize(OBJECTIVES[kind], n_trials=12, n_jobs=2)
+    study.sampler = make_sampler(kind, config)
+    study.optimize(OBJECTIVES[kind], n_trials=4, n_jobs=2)
+    assert list(entropies_of(study)) == [0]
+
+
 @BOTH_KINDS
 def test_reseeding_changes_what_is_sampled(kind: Kind, config: DNASConfig) -> None:
     sampler = make_sampler(kind, config)

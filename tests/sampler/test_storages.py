@@ -1,4 +1,4 @@
-"""Two worker processes of one seed on every kind of storage."""
+"""Two worker processes without a seed on every kind of storage."""
 
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -134,12 +134,12 @@ def architecture_of(kind: str, trial: FrozenTrial) -> str:
 
 
 def work(opener: Opener, study_names: dict[str, str], config: DNASConfig, start: Barrier) -> None:
-    """One worker: a sampler of its own with the seed of all, in one study after the other."""
+    """One worker: a sampler of its own, in one study after the other."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = opener()
     for kind, study_name in study_names.items():
         objective, space = SPACES[kind]
-        sampler = DNASSampler(seed=0, space=space, config=config, n_startup_trials=N_STARTUP)
+        sampler = DNASSampler(space=space, config=config, n_startup_trials=N_STARTUP)
         study = optuna.load_study(study_name=study_name, storage=storage, sampler=sampler)
         start.wait(timeout=120)
         study.optimize(objective, n_trials=N_TRIALS)
@@ -169,7 +169,7 @@ def test_a_proposal_is_known_to_other_workers_before_it_is_suggested(
         optuna.load_study(
             study_name=name,
             storage=storage,
-            sampler=DNASSampler(seed=0, space=CELLS, config=config, n_startup_trials=6),
+            sampler=DNASSampler(space=CELLS, config=config, n_startup_trials=6),
         )
         for storage in storages
     ]
@@ -200,7 +200,7 @@ def _ask_in_turn(studies: list[optuna.Study], n: int) -> list[Trial]:
 
 @pytest.mark.slow
 @STORAGES
-def test_workers_of_one_seed_share_a_study(opener: Opener, config: DNASConfig) -> None:
+def test_workers_share_a_study(opener: Opener, config: DNASConfig) -> None:
     storage = opener()
     study_names = {kind: f"optuna-dnas-{kind}-{uuid.uuid4().hex}" for kind in SPACES}
     for study_name in study_names.values():
@@ -240,7 +240,11 @@ def _check_study(kind: str, study: optuna.Study) -> None:
     assert any("dnas:prediction" in t.user_attrs for t in trials)
     if kind == "cell":
         assert all("max_params" in t.constraints for t in trials)
-    _check_repetitions(kind, trials)
+    assert len({architecture_of(kind, trial) for trial in trials}) == len(trials)
+    # Who asked before there was any entropy keeps some, whichever of the workers that was.
+    keepers = [trial.number for trial in trials if "dnas:entropy" in trial.system_attrs]
+    assert 1 <= len(keepers) <= N_WORKERS
+    assert max(keepers) <= N_WORKERS
 
 
 def _check_attrs(trial: FrozenTrial) -> None:
@@ -249,19 +253,5 @@ def _check_attrs(trial: FrozenTrial) -> None:
     assert isinstance(attrs["dnas:source"], str)
     if attrs["dnas:source"] != "startup":
         assert len(attrs["dnas:prediction"]) == 2
-        # What a trial published as running is what it then suggested, nothing else.
-        assert published_params(trial) == trial.params
-
-
-def _check_repetitions(kind: str, trials: list[FrozenTrial]) -> None:
-    """A trial that began after another one was complete never repeats it.
-
-    Two that run at the same time may repeat each other only if both asked before either had
-    published its proposal.
-    """
-    for later in trials:
-        for earlier in trials[: later.number]:
-            if architecture_of(kind, earlier) == architecture_of(kind, later):
-                assert earlier.datetime_complete is not None
-                assert later.datetime_start is not None
-                assert later.datetime_start <= earlier.datetime_complete
+        # What a trial suggested it had published as running; what is inactive has to be learned.
+        assert published_params(trial).items() >= trial.params.items()

@@ -71,7 +71,7 @@ def test_workers_at_the_same_moment_take_different_ones_from_the_queue(
     proposals = []
     for k in range(n):
         worker = make_search(space, QUEUE)
-        proposal = worker.propose(run.query(number=8 + k, n_pending=k))
+        proposal = worker.propose(run.query(number=8 + k, n_skipped=k))
         assert proposal is not None
         assert proposal.source != "startup"
         proposals.append(proposal)

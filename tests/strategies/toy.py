@@ -174,7 +174,7 @@ class Run:
             self.fixed,
             self.cost_limits,
             number=len(self.tokens),
-            n_pending=0,
+            n_skipped=0,
             seed=self.seed,
         )
         return query._replace(**changes)
