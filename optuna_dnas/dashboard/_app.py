@@ -92,5 +92,6 @@ def _complete(page: dict[str, Any], storage: BaseStorage, study_id: int) -> dict
         attrs = storage.get_study_system_attrs(study_id)
         page["best_trials"] = [serialize_trial(study_id, t, attrs) for t in study.best_trials]
     for shown in [*page["trials"], *page["best_trials"]]:
-        shown["constraints"] = list(trials[shown["number"]].constraints.values())
+        # Databases keep no order.
+        shown["constraints"] = [x for _, x in sorted(trials[shown["number"]].constraints.items())]
     return page

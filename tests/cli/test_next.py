@@ -44,6 +44,6 @@ def test_changes_replace_what_was_given() -> None:
 def test_a_password_is_not_part_of_what_is_printed() -> None:
     url = "postgresql://me:secret@host/db"
     arguments = ["--study-name", "a:b@c", "--storage", url]
-    line = command_line(search.make_context("search", arguments))
+    line = command_line(search.make_context("search", list(arguments)))
     assert line == ('optuna-dnas search --storage "$OPTUNA_DNAS_STORAGE" --study-name a:b@c')
     assert parse(shlex.split(line.replace("$OPTUNA_DNAS_STORAGE", url))[2:]) == parse(arguments)

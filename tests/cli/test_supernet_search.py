@@ -126,7 +126,7 @@ def test_dashboard_is_published(checkpoint: Path) -> None:
         (["--augment"], "ckpt was trained on other images: give "),
         (["--max-flops", 5], "`max_flops` must be at least"),
         (["--storage", "sqlite:////nowhere/study.db"], "unable to open"),
-        (["--storage", "nothing"], "Could not parse SQLAlchemy URL"),
+        (["--storage", "nothing"], "neither the URL of a database"),
         (["--metric", "loss"], "'validation_accuracy', 'flops', 'params', 'latency'"),
         (["--latency-batch-size", 8], "needs --metric latency or --max-latency"),
         (["--max-latency", 0], "--max-latency"),
