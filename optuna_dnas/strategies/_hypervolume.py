@@ -36,7 +36,8 @@ _N_COMPARED = 64
 _UNINTERESTING = 0.75
 # How far the reference lies beyond what was reached, as a share of its extent. It is what the ends
 # of a front are worth: near the reference, a better value at the most expensive end adds nothing.
-_MARGIN = 0.5
+# On digits, .5 and 1 reach 94.3 and 94.6 % in 100 trials (seeds 100 to 107).
+_MARGIN = 1.0
 _QUARTILES = (0.0, 0.25, 0.5, 0.75)
 # A cost that orders the observed as an objective does is that objective, or a function of it. The
 # cost of a cell that was not written canonically may differ a little.
