@@ -54,13 +54,6 @@ def _millions(value: float) -> float:
     [
         (np.log10, ("flops",)),
         (np.log10, ("training_time",)),
-        pytest.param(
-            np.log10,
-            ("flops", "training_time"),
-            marks=pytest.mark.xfail(
-                reason="Beside a known cost, one that is measured may count by its values."
-            ),
-        ),
         (_millions, ("flops",)),
         (_millions, ("training_time",)),
         (_millions, ("flops", "training_time")),
