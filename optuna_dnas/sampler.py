@@ -70,14 +70,18 @@ class DNASSampler(BaseSampler):
     factors. The sampler looks where those factors of the best architectures lie, screens what it
     finds there with predictors, and proposes what no trial has evaluated or is evaluating.
 
-    It serves any study. A built-in architecture space is recognised by its parameters; anything
-    else, conditional parameters included, is searched on the parameters themselves.
+    It serves any study. The objectives of this package tell the study their space, and a built-in
+    one is recognised by its parameters; anything else, conditional parameters included, is
+    searched on the parameters themselves.
 
     A trial whose worker was killed keeps its architecture from other trials until it has been
     running for 30 minutes, and for five times as long as any complete trial of the study took.
 
     What failed, or was pruned before it reported anything, or has an infinitely bad value, is
-    learned from, too: candidates that will probably end like it are postponed.
+    learned from, too: candidates that will probably end like it are postponed. What an error ended
+    may be tried again, as long as such attempts succeed now and then; an interruption (Ctrl-C, an
+    expired heartbeat) says nothing. A pruned trial counts by how it compared with others at the
+    same step, or by its last report where complete trials show that this stands for a value.
 
     Every trial keeps where it came from (``dnas:source``: startup, dense, local, prior, gradient,
     edge, fallback, or enqueued) and what was predicted (``dnas:prediction``, one number an
@@ -89,9 +93,11 @@ class DNASSampler(BaseSampler):
         study.optimize(objective, n_trials=150)
 
     Args:
-        space: The architecture space; by default it is recognised. No proposal breaks its limits.
-            Limits of cost that it was not declared with are read from the constraints of finished
-            trials; any other constraint is predicted.
+        space: The architecture space; by default it is the one that the study tells, or it is
+            recognised. No proposal breaks its limits. A limit of cost that it was not declared
+            with (a constraint called ``max_params``, say) is known where all finished trials tell
+            the same one; any other constraint is predicted, whatever its name. A mistake in a
+            space of your own is raised when it fails in three trials in a row.
         seed: Of all draws. One seed gives the same trials, in another process too. Without one,
             the study keeps what its first worker drew: all workers go on from the same entropy,
             also after a restart.
