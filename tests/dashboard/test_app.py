@@ -42,7 +42,7 @@ def test_publishing_a_trial_of_a_large_study_is_cheap(
             f"{1e3 * refreshment:.0f} ms, {100 * share:.1f} % of the trials; together "
             f"{1e3 * total:.1f} ms a trial (CPU)"
         )
-    assert total < 0.15
+    assert total < 0.3
 
 
 def test_the_page_of_a_large_study_is_answered(tmp_path: Path) -> None:

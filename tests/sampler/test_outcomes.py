@@ -80,7 +80,7 @@ def test_a_study_survives_trials_of_every_outcome(
     config: DNASConfig,
     messages: Callable[[], list[str]],
 ) -> None:
-    """Every third one, or all of them; a cell that failed is not proposed again.
+    """Every third one, or all of them; only what an error ended is proposed again, if rarely.
 
     As long as nothing has succeeded there is no model.
     """
@@ -94,7 +94,8 @@ def test_a_study_survives_trials_of_every_outcome(
     states = [t.state for t in study.trials]
     assert states[::period] == [OUTCOMES[outcome]] * len(states[::period])
     assert states.count(OUTCOMES[outcome]) + states.count(TrialState.COMPLETE) >= 18
-    assert n_different(study) == 18
+    may_be_chance = outcome in (_raise_error, _return_nan) and period > 1
+    assert n_different(study) >= 18 - 2 * may_be_chance
     assert messages() == []
     assert set(sources_of(study)) <= SOURCES
     has_values = outcome in (_prune_reported, _return_minus_infinity)

@@ -7,6 +7,7 @@ import pytest
 
 from optuna_dnas._optuna_compat import compute_hypervolume
 from optuna_dnas.strategies._hypervolume import _MARGIN
+from optuna_dnas.strategies._hypervolume import _MARGIN_OF_UNKNOWN
 from optuna_dnas.strategies._hypervolume import _N_DRAWN
 from optuna_dnas.strategies._hypervolume import _quadrature
 from optuna_dnas.strategies._hypervolume import improvement_order
@@ -170,7 +171,9 @@ def test_all_of_the_front_counts_where_all_is_measured() -> None:
     reference = infer_reference(values, 16, known=())
     front = values[non_dominated(values)]
     assert (front < reference).all()
-    np.testing.assert_allclose(reference - front.max(axis=0), _MARGIN * np.ptp(front, axis=0))
+    np.testing.assert_allclose(
+        reference - front.max(axis=0), _MARGIN_OF_UNKNOWN * np.ptp(front, axis=0)
+    )
 
 
 @pytest.mark.parametrize("n_objectives", [4, 7, 10, 20])
