@@ -1,4 +1,5 @@
 from hypothesis import given
+from hypothesis import settings
 from hypothesis import strategies as st
 import numpy as np
 from optuna.distributions import CategoricalDistribution
@@ -70,6 +71,7 @@ def test_what_is_selected_is_what_there_is(seed: int) -> None:
 
 
 @given(seeds, st.sets(st.integers(0, 7), min_size=1, max_size=3))
+@settings(derandomize=True, deadline=None)
 def test_fixed_tokens_are_honoured_where_they_are(seed: int, columns: set[int]) -> None:
     rng = np.random.default_rng(seed)
     raw = rng.integers([2] * 6 + [3] * 2, size=(60, 8))
