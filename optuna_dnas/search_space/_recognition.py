@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from collections.abc import Mapping
+from functools import lru_cache
 import json
 from typing import Any
 
@@ -32,6 +33,7 @@ def space_to_json(space: SearchSpace[Any]) -> str | None:
     return json.dumps({"kind": type(space).__name__} | space.declaration, sort_keys=True)
 
 
+@lru_cache(maxsize=16)  # Every ask reads it.
 def space_from_json(text: str) -> SearchSpace[Any]:
     """A space as it was declared.
 
