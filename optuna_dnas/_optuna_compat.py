@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from collections.abc import Container
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import contextmanager
 import itertools
 import json
+import logging
 import sys
 from types import FrameType
 from typing import Any
@@ -22,6 +25,7 @@ from optuna.samplers import PartialFixedSampler
 from optuna.samplers._base import _process_constraints_after_trial
 from optuna.storages import BaseStorage
 from optuna.study import Study
+from optuna.study._optimize import _logger as _optimize_logger
 from optuna.study._optimize import _run_trial
 from optuna.trial import BaseTrial
 from optuna.trial import FrozenTrial
@@ -178,6 +182,20 @@ def _raised_by_objective() -> BaseException | None:
         frame = frame.f_back
     error = None if frame is None else frame.f_locals.get("func_err")
     return error if isinstance(error, BaseException) else None
+
+
+@contextmanager
+def interrupts_unlogged() -> Iterator[None]:
+    """Keep Optuna from logging the traceback of an interrupt as it does that of an error."""
+
+    def is_no_interrupt(record: logging.LogRecord) -> bool:
+        return not record.exc_info or record.exc_info[0] is not KeyboardInterrupt
+
+    _optimize_logger.addFilter(is_no_interrupt)
+    try:
+        yield
+    finally:
+        _optimize_logger.removeFilter(is_no_interrupt)
 
 
 def read_entropy(trials: Iterable[FrozenTrial]) -> int | None:

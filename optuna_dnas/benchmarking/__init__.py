@@ -9,6 +9,7 @@ from optuna_dnas.benchmarking._comparison import mean_and_error
 from optuna_dnas.benchmarking._comparison import OVERHEADS
 from optuna_dnas.benchmarking._comparison import REFERENCE
 from optuna_dnas.benchmarking._problem import CellProblem
+from optuna_dnas.benchmarking._problem import is_feasible
 from optuna_dnas.benchmarking._problem import Problem
 from optuna_dnas.benchmarking._problem import Progress
 from optuna_dnas.benchmarking._records import append_records
@@ -26,6 +27,7 @@ __all__ = [
     "format_mean",
     "format_p",
     "format_table",
+    "is_feasible",
     "load_comparisons",
     "mean_and_error",
     "OVERHEADS",

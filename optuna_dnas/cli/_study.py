@@ -11,6 +11,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner
 
 from optuna_dnas import DNASSampler
+from optuna_dnas._optuna_compat import interrupts_unlogged
 from optuna_dnas._progress import progress_bar
 from optuna_dnas.cli._dashboard import artifact_directory
 from optuna_dnas.cli._storages import file_of
@@ -104,19 +105,18 @@ def optimize(
         Whether all trials were added: `False` after an interrupt.
     """
     publishers = [] if publish_for is None else [_open_dashboard(objective.space, publish_for)]
-    with progress_bar(total=n_trials, unit="trial", desc=study.study_name) as bar:
+    is_interrupted = False
+    try:
+        with progress_bar(total=n_trials, unit="trial", desc=study.study_name) as bar:
 
-        def show(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-            bar.set_postfix_str(_best_so_far(study), refresh=False)
-            bar.update()
+            def show(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+                bar.set_postfix_str(_best_so_far(study), refresh=False)
+                bar.update()
 
-        try:
-            study.optimize(objective, n_trials=n_trials, callbacks=[show, *publishers])
-        except KeyboardInterrupt:
-            is_interrupted = True
-        else:
-            is_interrupted = False
-    if is_interrupted:
+            with interrupts_unlogged():
+                study.optimize(objective, n_trials=n_trials, callbacks=[show, *publishers])
+    except KeyboardInterrupt:
+        is_interrupted = True
         click.echo("Interrupted. Run the command again to go on.", err=True)
     for publisher in publishers:
         publisher.publish(study)

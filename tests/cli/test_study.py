@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from typing import Any
 
 import optuna
@@ -106,6 +107,13 @@ def test_an_interrupt_before_the_search(folder: Path, monkeypatch: pytest.Monkey
     assert "Interrupted." in result.output
 
 
+def wait_for_a_trial(journal: Path, search: subprocess.Popen[str]) -> None:
+    """Until a parameter is written."""
+    while b"param_name" not in journal.read_bytes():
+        assert search.poll() is None
+        time.sleep(0.05)
+
+
 def test_a_signal_ends_a_search_with_130(folder: Path) -> None:
     command = [sys.executable, "-c", "from optuna_dnas.cli import main; main()"]
     # A shell's background job ignores interrupts, and so would what it starts.
@@ -116,8 +124,10 @@ def test_a_signal_ends_a_search_with_130(folder: Path) -> None:
     ) as search:
         assert search.stderr is not None
         assert search.stderr.readline().startswith("digits: 0/100000")
+        wait_for_a_trial(folder / "study.journal", search)
         search.send_signal(signal.SIGINT)
         _, errors = search.communicate(timeout=300)
     assert search.returncode == 130
     assert "Traceback" not in errors
     assert re.search(r"^digits: \d+/100000", errors, re.MULTILINE)
+    assert "Interrupted. Run the command again to go on." in errors
