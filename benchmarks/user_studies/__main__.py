@@ -7,55 +7,22 @@ A run that the output file holds already is not repeated; `benchmarks.report` re
     python -m benchmarks.report benchmarks/user_studies.jsonl --regret --at 60 --at 80
 """
 
-from collections.abc import Callable
-import functools
 import itertools
 from pathlib import Path
-from typing import Any
-import warnings
 
 import click
-import optuna
-from optuna.samplers import BaseSampler
 from tqdm import tqdm
 
 from benchmarks.options import POSITIVE
 from benchmarks.options import seeds_option
-from benchmarks.user_studies._case import Case
-from benchmarks.user_studies._case import run_case
-from benchmarks.user_studies._costs import COSTS
-from benchmarks.user_studies._failures import FAILURES
-from benchmarks.user_studies._reports import REPORTS
-from benchmarks.user_studies._sizes import SIZES
-from benchmarks.user_studies._spaces import SPACES
+from benchmarks.user_studies._cases import CASES
+from benchmarks.user_studies._cases import CONTENDERS
+from benchmarks.user_studies._cases import GROUPS
+from benchmarks.user_studies._cases import run
 from benchmarks.workers import map_unordered
-from optuna_dnas import DNASSampler
 from optuna_dnas.benchmarking import append_records
 from optuna_dnas.benchmarking import read_records
-from optuna_dnas.benchmarking import SamplerFactory
-from optuna_dnas.benchmarking import SAMPLERS
 from optuna_dnas.benchmarking import Search
-from optuna_dnas.search_space import SearchSpace
-
-
-GROUPS: dict[str, dict[str, Callable[[int], Case]]] = {
-    "reports": REPORTS,
-    "costs": COSTS,
-    "failures": FAILURES,
-    "spaces": SPACES,
-    "sizes": SIZES,
-}
-CASES = {name: case for group in GROUPS.values() for name, case in group.items()}
-
-
-def _untold(make: SamplerFactory, seed: int, space: SearchSpace[Any] | None) -> BaseSampler:
-    """A sampler that is not told the space."""
-    return make(seed, None)
-
-
-CONTENDERS: dict[str, SamplerFactory] = {
-    name: functools.partial(_untold, make) for name, make in SAMPLERS.items()
-} | {"DNAS (space)": lambda seed, space: DNASSampler(seed=seed, space=space)}
 
 
 @click.command(context_settings={"show_default": True})
@@ -90,17 +57,6 @@ def main(
     records = append_records(output, map_unordered(run, missing, jobs))
     for _ in tqdm(records, total=len(missing), unit="study"):
         pass
-
-
-def run(search: Search) -> dict[str, Any]:
-    """The record of a study."""
-    import torch  # Before the clock starts, and not where records are only read.
-
-    torch.set_num_threads(1)
-    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
-    warnings.simplefilter("ignore")
-    case = CASES[search.problem](search.seed)
-    return run_case(search, case, CONTENDERS[search.sampler])
 
 
 if __name__ == "__main__":

@@ -4,26 +4,29 @@ from collections.abc import Callable
 import math
 import os
 from pathlib import Path
+import subprocess
+import sys
 
-from click.testing import CliRunner
 import numpy as np
 import optuna
 from optuna.trial import FixedTrial
 from optuna.trial import TrialState
 import pytest
 
-from benchmarks.user_studies.__main__ import CASES
-from benchmarks.user_studies.__main__ import GROUPS
-from benchmarks.user_studies.__main__ import main
 from benchmarks.user_studies._case import Case
 from benchmarks.user_studies._case import run_case
 from benchmarks.user_studies._case import SimulatedError
+from benchmarks.user_studies._cases import CASES
+from benchmarks.user_studies._cases import GROUPS
 from benchmarks.user_studies._costs import DIGITS_LIMITS
 from benchmarks.user_studies._reports import CURVES
 from benchmarks.user_studies._reports import N_STEPS
 from optuna_dnas.benchmarking import is_feasible
 from optuna_dnas.benchmarking import read_records
 from optuna_dnas.benchmarking import Search
+
+
+ROOT = Path(__file__).parents[2]
 
 
 def at(case: Case, **params: object) -> float:
@@ -116,8 +119,9 @@ def test_the_best_of_nasbench101_within_so_many_million_parameters() -> None:
 
 
 def run(*arguments: object) -> None:
-    result = CliRunner().invoke(main, [str(a) for a in arguments], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
+    """In a process of its own: those that it starts must find what they are to run."""
+    command = [sys.executable, "-m", "benchmarks.user_studies", *map(str, arguments)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
 
 
 def test_runs_are_kept_and_not_repeated(tmp_path: Path) -> None:
