@@ -6,6 +6,7 @@ number of trials, however they end: a pruned, failed or repeated trial costs use
 
 import abc
 from collections.abc import Sequence
+import contextlib
 import math
 import platform
 import time
@@ -76,7 +77,10 @@ def run_case(search: Search, case: Case, make_sampler: SamplerFactory) -> dict[s
     study.add_trials(case.earlier_trials())
     n_before = len(study.trials)
     start = time.process_time()
-    study.optimize(case, n_trials=search.queries, catch=(SimulatedError,))
+    n_end = n_before + search.queries
+    while (n_left := n_end - len(study.get_trials(deepcopy=False))) > 0:
+        with contextlib.suppress(KeyboardInterrupt):  # The user goes on.
+            study.optimize(case, n_trials=n_left, catch=(SimulatedError,))
     seconds = time.process_time() - start
     trials = study.trials[n_before:]
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]

@@ -24,6 +24,7 @@ from benchmarks.user_studies._reports import N_STEPS
 from optuna_dnas.benchmarking import is_feasible
 from optuna_dnas.benchmarking import read_records
 from optuna_dnas.benchmarking import Search
+from optuna_dnas.objectives import DigitsTable
 
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +83,19 @@ def test_failures_are_those_of_the_seed_and_no_others() -> None:
     numbers = failed(optuna.samplers.RandomSampler(seed=0))
     assert numbers == failed(optuna.samplers.TPESampler(seed=1))
     assert 40 <= len(numbers) <= 80
+
+
+def test_a_study_goes_on_after_an_interruption() -> None:
+    case, table = CASES["interrupted"](0), DigitsTable.load()
+    assert case.space is not None
+    cell = table.cell(int(np.nanargmax(table.mean("validation_accuracy"))))
+    best = case.space.architecture_to_params(cell)
+
+    def make(seed: int, _: object) -> optuna.samplers.BaseSampler:
+        return optuna.samplers.PartialFixedSampler(best, optuna.samplers.RandomSampler(seed=seed))
+
+    record = run_case(Search("interrupted", "x", 0, 3), case, make)
+    assert record["values"] == [None, [case.optimum], [case.optimum]]
 
 
 @pytest.mark.parametrize("limit", DIGITS_LIMITS)

@@ -19,7 +19,7 @@ from .app import App
 from .conftest import copied
 
 
-N_TRIALS = 1000
+N_TRIALS = 500
 
 
 @pytest.mark.slow

@@ -108,7 +108,7 @@ def test_the_most_accurate_cells_are_on_the_front(is_declared: bool) -> None:
                 n_trials=100,
                 seed=seed,
             )
-            for seed in range(4)
+            for seed in range(2)
         )
     ]
     assert np.mean(best) >= _BEST

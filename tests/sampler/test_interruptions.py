@@ -138,7 +138,7 @@ def test_the_best_cell_is_found_though_its_first_trial_was_interrupted() -> None
     """Of 2,532 cells; whether a worker was killed, or somebody pressed Ctrl-C."""
     objective = DigitsCellObjective()
     best = float(np.nanmax(objective.table.mean("validation_accuracy")))
-    for seed in range(3):
+    for seed in range(2):
         n_interrupted = 0
 
         def interrupted(trial: Trial) -> float:

@@ -127,13 +127,13 @@ def test_random_proposals_are_uniform_in_a_narrow_band() -> None:
     query = Run(CELLS, heavy, CONFIG, cost_limits=limits).query()
     rng = np.random.default_rng(0)
     drawn = []
-    for _ in range(600):
+    for _ in range(300):
         proposal = propose_random(CELLS, query, rng, source="x")
         assert proposal is not None
         drawn += token_keys(proposal.tokens[None])
     assert 10 < len(allowed) < 60
     counts = [drawn.count(key) for key in allowed]
-    assert sum(counts) == 600
+    assert sum(counts) == 300
     assert chisquare(counts).pvalue > 0.001
 
 
