@@ -66,6 +66,7 @@ def _of_controller(predictor: PredictorConfig, *, with_descriptors: bool) -> Ran
             _SPACE,
             predictor=predictor,
             with_costs=False,
+            with_tokens=False,
             with_descriptors=with_descriptors,
             config=None,
             semi_supervised=None,

@@ -154,6 +154,7 @@ def _seminas(request: Request) -> LatentWithProbabilities:
         request.space,
         predictor=EnsembleConfig(),
         with_costs=False,
+        with_tokens=False,
         with_descriptors=False,
         config=None,
         semi_supervised=SemiSupervisedConfig(kl_weight=0.0, n_steps=2_000),

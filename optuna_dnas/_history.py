@@ -17,7 +17,6 @@ from typing import NamedTuple
 from typing import TypeVar
 
 import numpy as np
-from optuna.distributions import BaseDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState
@@ -26,7 +25,6 @@ from optuna_dnas._optuna_compat import published_params
 from optuna_dnas._optuna_compat import was_interrupted
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
-from optuna_dnas._typing import TokenArray
 from optuna_dnas.search_space import AskedParameters
 from optuna_dnas.search_space import CostLimits
 from optuna_dnas.search_space import LIMIT_KEYS
@@ -126,11 +124,11 @@ class History:
         """Read the trials that have finished since the last call."""
         finished = [t for t in self._finished.new(trials) if not was_interrupted(t)]
         outcomes = map(self._outcome, finished)
-        new = [outcome for outcome in outcomes if self._covers(outcome.params)]
+        new = [outcome for outcome in outcomes if self._space.covers(outcome.params)]
         if not new:
             return
         asked = [outcome.trial.distributions for outcome in new]
-        tokens, valid = self._canonical([outcome.params for outcome in new], asked)
+        tokens, valid = self._space.trials_to_tokens([outcome.params for outcome in new], asked)
         rows = np.flatnonzero(valid)
         if not len(rows):
             return
@@ -170,31 +168,25 @@ class History:
         started = [trial for trial in unsettled if trial.state == TrialState.RUNNING]
         gone = _abandoned(started, trials)
         published = [(t, published_params(t)) for t in started if t.number not in gone]
-        published = [(t, params) for t, params in published if self._covers(params)]
+        published = [(t, params) for t, params in published if self._space.covers(params)]
         if not published:
             return {}
         params, asked = [p for _, p in published], [t.distributions for t, _ in published]
-        tokens, valid = self._canonical(params, asked)
+        tokens, valid = self._space.trials_to_tokens(params, asked)
         numbers = itertools.compress((t.number for t, _ in published), valid)
         return dict(zip(numbers, token_keys(tokens[valid]), strict=True))
 
     def key(self, params: Mapping[str, Any]) -> bytes:
         """The key of an architecture, by which it is `taken`."""
-        return token_keys(self._canonical([params], [{}])[0])[0]
+        return token_keys(self._space.trials_to_tokens([params], [{}])[0])[0]
 
     def signed(self, values: FloatArray) -> list[float]:
         """(M,) minimised values -> M values in the study's directions."""
         restored: list[float] = (values * self._signs).tolist()
         return restored
 
-    def _covers(self, params: Mapping[str, Any]) -> bool:
-        # A structured space needs all of its parameters; a flat one may have inactive ones.
-        if self._space.vocabulary is None:
-            return not self._names.isdisjoint(params)
-        return self._names <= params.keys()
-
     def _is_incomplete(self, params: Mapping[str, Any]) -> bool:
-        return not self._covers(params) and not self._names.isdisjoint(params)
+        return not self._space.covers(params) and not self._names.isdisjoint(params)
 
     def _outcome(self, trial: FrozenTrial) -> "_Outcome":
         values = _values(trial)
@@ -214,16 +206,6 @@ class History:
             # but its objective did not ask for, was proposed all the same.
             params = published_params(trial)
         return _Outcome(trial, params, minimised)
-
-    def _canonical(
-        self,
-        params: Sequence[Mapping[str, Any]],
-        distributions: Sequence[Mapping[str, BaseDistribution]],
-    ) -> tuple[TokenArray, np.ndarray]:
-        tokens = self._space.trials_to_tokens(params, distributions)
-        if self._space.vocabulary is None:
-            return tokens, np.ones(len(tokens), dtype=bool)
-        return self._space.canonicalize(tokens)
 
     def _constraints(self, trials: Sequence[FrozenTrial]) -> FloatArray | None:
         """(N, C) all constraints; NaN where a trial has none of a key.

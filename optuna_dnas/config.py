@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
+from typing import Any
 
 from optuna_dnas.controller import ControllerConfig
 from optuna_dnas.controller import GaussianProcessConfig
 from optuna_dnas.controller import SemiSupervisedConfig
+from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.strategies import CostEdge
 from optuna_dnas.strategies import DenseRegions
 from optuna_dnas.strategies import LatentGradient
@@ -52,12 +54,27 @@ def _flat_search() -> SearchConfig:
     )
 
 
+def _joint_search() -> SearchConfig:
+    """Numbers need the latest evaluations, and can be improved in ever smaller steps."""
+    return replace(
+        _declared_search(),
+        from_queue=False,
+        n_candidates=1_500,
+        predictor=GaussianProcessConfig(
+            relevance_deviation=1.5, main_effects=True, half_ranks=True
+        ),
+        with_tokens=True,
+        improvement_share=1 / 3,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class DNASConfig:
     """Settings of :class:`~optuna_dnas.DNASSampler`; the defaults are what measures best.
 
     Args:
         declared: The search of architectures with structure, on the disentangled latent.
+        joint: The search of such architectures together with other parameters.
         flat: The search of any other space, on the identity latent.
         controller: The disentangled latent, and its pre-training without labels. `None` is
             ``ControllerConfig()`` for a space whose weights ship with the package, and
@@ -67,9 +84,16 @@ class DNASConfig:
     """
 
     declared: SearchConfig = field(default_factory=_declared_search)
+    joint: SearchConfig = field(default_factory=_joint_search)
     flat: SearchConfig = field(default_factory=_flat_search)
     controller: ControllerConfig | None = None
     semi_supervised: SemiSupervisedConfig | None = None
+
+    def search_in(self, space: SearchSpace[Any]) -> SearchConfig:
+        """The search that serves a space."""
+        if space.vocabulary is None:
+            return self.flat
+        return self.declared if len(space.parts) == 1 else self.joint
 
     @classmethod
     def paper(cls) -> "DNASConfig":

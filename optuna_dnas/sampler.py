@@ -41,6 +41,7 @@ from optuna_dnas.controller import missing_weights
 from optuna_dnas.search_space import AskedParameters
 from optuna_dnas.search_space import FlatSpace
 from optuna_dnas.search_space import method_of_space
+from optuna_dnas.search_space import ProductSpace
 from optuna_dnas.search_space import recognize
 from optuna_dnas.search_space import recognize_part
 from optuna_dnas.search_space import SearchSpace
@@ -71,8 +72,9 @@ class DNASSampler(BaseSampler):
     finds there with predictors, and proposes what no trial has evaluated or is evaluating.
 
     It serves any study. The objectives of this package tell the study their space, and a built-in
-    one is recognised by its parameters; anything else, conditional parameters included, is
-    searched on the parameters themselves.
+    one is recognised by its parameters. Whatever an objective suggests beside them, a learning
+    rate, say, is searched together with the architecture. Any other study is searched on the
+    parameters themselves. Conditional parameters are learned to be conditional.
 
     A trial whose worker was killed keeps its architecture from other trials until it has been
     running for 30 minutes, and for five times as long as any complete trial of the study took.
@@ -176,14 +178,17 @@ class DNASSampler(BaseSampler):
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """All parameters of the architecture space, or all that finished trials had."""
+        """All parameters of the architecture space, and all that finished trials had."""
         with self._lock:
-            space = self._space or self._declared_by(study)
-            if space is not None:
+            space = self._declared_for(study)
+            if space is not None and self._is_joint_trained:
                 return _without_single(space.distributions)
             known = self._known_parameters(study)
-        several = {name: known.distributions[name] for name in known.other_ranges}
-        return {**_without_single(known.distributions), **several}
+        distributions = known.distributions
+        several = {name: distributions[name] for name in known.other_ranges}
+        if space is not None:
+            distributions = distributions | space.distributions
+        return {**_without_single(distributions), **several}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -384,16 +389,15 @@ class DNASSampler(BaseSampler):
         self, study: Study, search_space: Mapping[str, BaseDistribution]
     ) -> "_StudySearch":
         """The search in the space in which the asked parameters make an architecture."""
-        space = self._space or self._declared_by(study)
-        other_ranges: dict[str, tuple[BaseDistribution, ...]] = {}
-        if space is not None and _includes(space.distributions, search_space):
-            distributions = space.distributions
-        else:
-            space = None
-            known = self._known_parameters(study)
-            distributions, other_ranges = known.distributions, known.other_ranges
-            if not _includes(distributions, search_space):
-                distributions, other_ranges = dict(search_space), {}
+        space = self._declared_for(study)
+        known = self._known_parameters(study)
+        distributions, other_ranges = known.distributions, known.other_ranges
+        if space is not None:
+            distributions = distributions | space.distributions
+            if self._is_joint_trained:
+                distributions = space.distributions
+        if not _includes(distributions, search_space):
+            space, distributions, other_ranges = None, dict(search_space), {}
         # By name: choices that cannot be hashed are no key. What is unchanged is the same object.
         declaration = None if space is None else space_to_json(space)
         key = study_key(study), declaration, tuple(distributions)
@@ -401,50 +405,46 @@ class DNASSampler(BaseSampler):
         if search is not None and search.parameters == (distributions, other_ranges):
             return search
         self._searches.pop(key, None)
-        space = space or self._recognize(study, distributions, other_ranges)
+        space = self._compose(study, space, distributions, other_ranges)
         core = self._new_core(space)
         history = History(space, study.directions)
         new = _StudySearch(space, history, core, (distributions, other_ranges))
         return keep(self._searches, key, lambda: new)
 
-    def _declared_by(self, study: Study) -> SearchSpace[Any] | None:
-        """The space that the study's objective declares, if all parameters are of it."""
-        space = declared_space(study)
-        if space is None:
-            return None
-        known = self._known_parameters(study).distributions
-        if known.keys() <= space.distributions.keys():
-            return space
-        self._warn_of_others(study, space, known)
-        return None
+    def _declared_for(self, study: Study) -> SearchSpace[Any] | None:
+        """The space of the sampler, or the one that the study's objective declares."""
+        return self._space or declared_space(study)
 
-    def _recognize(
+    def _compose(
         self,
         study: Study,
+        space: SearchSpace[Any] | None,
         distributions: Mapping[str, BaseDistribution],
         other_ranges: Mapping[str, Sequence[BaseDistribution]],
     ) -> SearchSpace[Any]:
-        space = recognize(distributions)
-        if space is not None:
+        """A declared space, or a built-in one that has some of the parameters, and all others."""
+        if space is None and not self._is_joint_trained:
+            space = recognize_part(distributions)
+        elif space is None:
+            space = recognize(distributions)
+        names = distributions.keys() - (space.distributions if space else {}).keys()
+        if space is not None and not names:
             return space
-        part = recognize_part(distributions)
-        if part is not None:
-            self._warn_of_others(study, part, distributions)
-        return FlatSpace(distributions, other_ranges=other_ranges)
-
-    def _warn_of_others(
-        self, study: Study, space: SearchSpace[Any], names: Mapping[str, BaseDistribution]
-    ) -> None:
-        if self._is_news(study, "others"):
-            others = sorted(names.keys() - space.distributions.keys())
-            _logger.warning(
-                f"The parameters of {type(space).__name__} are searched as ordinary parameters "
-                f"without structure, together with {_listed(others)}, which the space does not "
-                "have."
+        if space is None or space.vocabulary is None:
+            return FlatSpace(distributions, other_ranges=other_ranges)
+        others = FlatSpace(
+            {name: d for name, d in distributions.items() if name in names},
+            other_ranges={name: r for name, r in other_ranges.items() if name in names},
+        )
+        if self._is_news(study, ("beside", *sorted(names))):
+            _logger.info(
+                f"The architectures of {type(space).__name__} are searched together with "
+                f"{_listed(sorted(names))}."
             )
+        return ProductSpace(space, others)
 
     def _new_core(self, space: SearchSpace[Any]) -> LatentSearch:
-        config = self._config.flat if space.vocabulary is None else self._config.declared
+        config = self._config.search_in(space)
         if self._n_startup_trials is not None:
             config = replace(config, n_startup_trials=self._n_startup_trials)
 
@@ -452,6 +452,7 @@ class DNASSampler(BaseSampler):
             return make_controller(
                 space,
                 predictor=config.predictor,
+                with_tokens=config.with_tokens,
                 with_descriptors=config.with_descriptors,
                 with_costs=any(s.needs_cost_predictor for s in config.strategies),
                 config=self._config.controller,
@@ -460,14 +461,19 @@ class DNASSampler(BaseSampler):
             )
 
         core = LatentSearch(space, controller, config)
-        path = missing_weights(space, self._config.controller)
+        path = missing_weights(space.parts[0], self._config.controller)
         if path is not None and self._config.semi_supervised is None:
             _logger.info(
-                f"The autoencoder of {type(space).__name__} is trained once, while the first "
-                f"trials run, and kept in {path.parent}."
+                f"The autoencoder of {type(space.parts[0]).__name__} is trained once, while the "
+                f"first trials run, and kept in {path.parent}."
             )
             core.prepare()
         return core
+
+    @property
+    def _is_joint_trained(self) -> bool:
+        """Whether encoder, decoder and predictors learn together, as in the paper."""
+        return self._config.semi_supervised is not None
 
     def _known_parameters(self, study: Study) -> AskedParameters:
         union = keep(self._unions, study_key(study), ParameterUnion)
@@ -491,19 +497,23 @@ class DNASSampler(BaseSampler):
             known = self._known_parameters(study)
             if param_name not in known.distributions:
                 return
-            space = self._space or self._declared_by(study)
-            is_beside = space is not None and param_name not in space.distributions
-            if is_beside and not self._is_news(study, ("beside", param_name)):
+            space = self._declared_for(study)
+            is_left_out = (
+                self._is_joint_trained
+                and space is not None
+                and param_name not in space.distributions
+            )
+            if is_left_out and not self._is_news(study, ("beside", param_name)):
                 return
-        if not is_beside and not known.foretells_range(param_name):
+        if not is_left_out and not known.foretells_range(param_name):
             return
         independent = self._independent_sampler
         how = "drawn uniformly" if independent is None else f"left to {type(independent).__name__}"
-        if is_beside:
+        if is_left_out:
             _logger.warning(
                 f"`{param_name}` is {how}, in this trial ({trial.number}) and in all others: it "
-                f"is no parameter of the declared {type(space).__name__}, and only those are "
-                "modeled. Without `space=`, all parameters are modeled together."
+                f"is no parameter of the declared {type(space).__name__}, and the search of the "
+                "paper models only those."
             )
         else:
             _logger.warning(

@@ -7,10 +7,13 @@ A run that the output file holds already is not repeated; `benchmarks.report` re
     python -m benchmarks.report benchmarks/user_studies.jsonl --regret --at 60 --at 80
 """
 
+from collections import defaultdict
 import itertools
 from pathlib import Path
+from typing import Any
 
 import click
+import numpy as np
 from tqdm import tqdm
 
 from benchmarks.options import POSITIVE
@@ -21,6 +24,8 @@ from benchmarks.user_studies._cases import GROUPS
 from benchmarks.user_studies._cases import run
 from benchmarks.workers import map_unordered
 from optuna_dnas.benchmarking import append_records
+from optuna_dnas.benchmarking import format_mean
+from optuna_dnas.benchmarking import mean_and_error
 from optuna_dnas.benchmarking import read_records
 from optuna_dnas.benchmarking import Search
 
@@ -57,6 +62,22 @@ def main(
     records = append_records(output, map_unordered(run, missing, jobs))
     for _ in tqdm(records, total=len(missing), unit="study"):
         pass
+    for line in format_notes([r for r in read_records(output) if Search.of(r) in set(wanted)]):
+        click.echo(line)
+
+
+def format_notes(records: list[dict[str, Any]]) -> list[str]:
+    """The lines of a table of what was noted besides; none where nothing was."""
+    noted: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    for record in records:
+        for name, value in record.get("notes", {}).items():
+            noted[record["problem"], record["sampler"], name].append(value)
+    lines = ["| case | sampler | runs | noted | mean |", "|---|---|---|---|---|"] if noted else []
+    for (case, sampler, name), values in sorted(noted.items()):
+        (mean,), (error,) = mean_and_error(np.array(values)[:, None])
+        row = (case, sampler, str(len(values)), name, format_mean(mean, error))
+        lines.append(f"| {' | '.join(row)} |")
+    return lines
 
 
 if __name__ == "__main__":

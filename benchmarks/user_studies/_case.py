@@ -62,6 +62,10 @@ class Case(abc.ABC):
         assert trial.value is not None
         return trial.value
 
+    def notes(self, trials: list[optuna.trial.FrozenTrial]) -> dict[str, float]:
+        """What else is reported of a study, by name."""
+        return {}
+
 
 def run_case(search: Search, case: Case, make_sampler: SamplerFactory) -> dict[str, Any]:
     """Run a study; its record has the fields of `run_search`, and counts trials as queries.
@@ -95,6 +99,7 @@ def run_case(search: Search, case: Case, make_sampler: SamplerFactory) -> dict[s
         "repeated": len(points) - len(set(points)),
         "infeasible": sum(not is_feasible(trial) for trial in complete),
         "sampling_cpu_seconds": seconds,
+        "notes": case.notes(trials),
         "machine": f"{platform.machine()} {platform.python_version()} optuna {optuna.__version__}",
     }
 

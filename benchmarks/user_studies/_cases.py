@@ -15,6 +15,7 @@ from benchmarks.user_studies._failures import FAILURES
 from benchmarks.user_studies._reports import REPORTS
 from benchmarks.user_studies._sizes import SIZES
 from benchmarks.user_studies._spaces import SPACES
+from benchmarks.user_studies._together import TOGETHER
 from optuna_dnas import DNASSampler
 from optuna_dnas.benchmarking import SamplerFactory
 from optuna_dnas.benchmarking import SAMPLERS
@@ -28,6 +29,7 @@ GROUPS: dict[str, dict[str, Callable[[int], Case]]] = {
     "failures": FAILURES,
     "spaces": SPACES,
     "sizes": SIZES,
+    "together": TOGETHER,
 }
 CASES = {name: case for group in GROUPS.values() for name, case in group.items()}
 

@@ -63,8 +63,8 @@ class OwnCount(Case):
         self.optimum = _best_of_digits(cost, limit)
 
     def __call__(self, trial: optuna.Trial) -> float:
-        params = _suggest(trial, self._objective)
-        value = _evaluate(self._objective, params)
+        params = suggest(trial, self._objective)
+        value = evaluate(self._objective, params)
         cell = self._objective.space.params_to_architecture(params)
         count = getattr(self._objective.space.cost(cell), self._cost)
         trial.set_constraint(f"max_{self._cost}", (1.1 * (count - self._limit)) / 1000)
@@ -84,8 +84,8 @@ class Millions(Case):
         self.optimum = _best_of_nasbench101(self._LIMIT)
 
     def __call__(self, trial: optuna.Trial) -> float:
-        params = _suggest(trial, self._objective)
-        value = _evaluate(self._objective, params)
+        params = suggest(trial, self._objective)
+        value = evaluate(self._objective, params)
         cell = self._objective.space.params_to_architecture(params)
         cost = self._objective.space.cost(cell)
         assert cost is not None
@@ -136,20 +136,25 @@ _GAINS = {
 }
 
 
-def _suggest(
-    trial: optuna.Trial, objective: DigitsCellObjective | NASBench101Objective
+def suggest(
+    trial: optuna.Trial,
+    objective: DigitsCellObjective | NASBench101Objective,
+    *,
+    is_anonymous: bool = False,
 ) -> dict[str, Any]:
-    """As a user who has copied the names of the parameters."""
+    """The parameters of a cell, as a user asks for them who has copied their names, or has not."""
     params = {}
-    for name, distribution in objective.space.distributions.items():
+    for k, (name, distribution) in enumerate(objective.space.distributions.items()):
         assert isinstance(distribution, CategoricalDistribution)
-        params[name] = trial.suggest_categorical(name, distribution.choices)
+        asked = f"p{k:02}" if is_anonymous else name
+        params[name] = trial.suggest_categorical(asked, distribution.choices)
     return params
 
 
-def _evaluate(
+def evaluate(
     objective: DigitsCellObjective | NASBench101Objective, params: dict[str, Any]
 ) -> float:
+    """An accuracy; parameters that make no cell are pruned."""
     try:
         value = objective.evaluate(params)
     except OutOfDomainError as error:

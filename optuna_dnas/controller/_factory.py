@@ -8,9 +8,12 @@ from optuna_dnas.controller._controller import Controller
 from optuna_dnas.controller._controller import FrozenController
 from optuna_dnas.controller._features import Features
 from optuna_dnas.controller._identity import IdentityLatent
+from optuna_dnas.controller._latent import Latent
+from optuna_dnas.controller._product import ProductLatent
 from optuna_dnas.controller._weights import load_or_pretrain
 from optuna_dnas.controller.predictors import PredictorConfig
 from optuna_dnas.search_space import FlatSpace
+from optuna_dnas.search_space import ProductSpace
 from optuna_dnas.search_space import SearchSpace
 
 
@@ -19,6 +22,7 @@ def make_controller(
     *,
     predictor: PredictorConfig,
     with_costs: bool,
+    with_tokens: bool,
     with_descriptors: bool,
     config: ControllerConfig | None,
     semi_supervised: SemiSupervisedConfig | None,
@@ -32,7 +36,8 @@ def make_controller(
         space: The search space.
         predictor: How predictors on a frozen latent are fitted.
         with_costs: Whether strategies look at predicted costs.
-        with_descriptors: Whether predictors see the space's descriptors beside the code.
+        with_tokens: Whether predictors see the tokens of an architecture beside its code.
+        with_descriptors: Whether they see the descriptors of its space.
         config: The disentangled latent; `None`: the shipped one, or else a quick one.
         semi_supervised: Train everything jointly, as the paper does; `None`: do not.
         device: ``"cpu"``, ``"cuda"``, ``"mps"``.
@@ -47,6 +52,19 @@ def make_controller(
         return JointController(
             space.vocabulary, sizes, semi_supervised, predictor=predictor, device=device
         )
-    latent = load_or_pretrain(space, config, device=device)
-    features = Features(latent, space if with_descriptors else None)
+    features = Features(
+        _make_latent(space, config, device=device),
+        space,
+        with_tokens=with_tokens,
+        with_descriptors=with_descriptors,
+    )
     return FrozenController(features, predictor, with_costs=with_costs)
+
+
+def _make_latent(
+    space: SearchSpace[Any], config: ControllerConfig | None, *, device: str
+) -> Latent:
+    if isinstance(space, ProductSpace):
+        architectures = load_or_pretrain(space.architectures, config, device=device)
+        return ProductLatent(space, architectures, IdentityLatent(space.others))
+    return load_or_pretrain(space, config, device=device)

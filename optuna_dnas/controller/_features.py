@@ -18,33 +18,56 @@ from optuna_dnas.search_space import SearchSpace
 
 _N_REFERENCE = 500
 _SEED = 0
+# Of a token that random architectures hardly ever differ in.
+_LEAST_DISTANCE = 0.05
 
 
 class Features:
-    """Codes, and beside them the space's descriptors where it has some.
+    """Codes, and beside them the tokens of an architecture and the descriptors of its space.
 
-    Descriptors are scaled to the mean 0 and the deviation 1 of random architectures, and are one
-    group: how much they count beside the code is for the predictor to find out.
+    Each token is a category, and a group of its own. Descriptors are scaled to the mean 0 and the
+    deviation 1 of random architectures, and are one group. How much all of them count beside the
+    code is for the predictor to find out.
 
     Args:
         latent: Gives the first D features.
-        space: Gives the descriptors; `None` leaves them out.
+        space: Gives the others; `None` leaves them out.
+        with_tokens: Whether there are tokens.
+        with_descriptors: Whether there are descriptors.
     """
 
-    def __init__(self, latent: Latent, space: SearchSpace[Any] | None = None) -> None:
+    def __init__(
+        self,
+        latent: Latent,
+        space: SearchSpace[Any] | None = None,
+        *,
+        with_tokens: bool = False,
+        with_descriptors: bool = True,
+    ) -> None:
         self.latent = latent
-        self._space = space
-        if space is not None:
-            tokens = space.sample_tokens(_N_REFERENCE, np.random.default_rng(_SEED))
-            reference = _describe(space, tokens)
-            self._centre = reference.mean(axis=0)
-            self._scale = positive_scale(reference.std(axis=0))
-        n = 0 if space is None else len(self._centre)
+        self._space = space if with_tokens or with_descriptors else None
+        self._with_descriptors = with_descriptors
+        self._n_tokens = 0
+        n, distances = 0, np.empty(0)
+        if self._space is not None:
+            tokens = self._space.sample_tokens(_N_REFERENCE, np.random.default_rng(_SEED))
+            if with_tokens:
+                assert self._space.vocabulary is not None
+                self._n_tokens = len(self._space.vocabulary)
+                distances = _category_distances(tokens[:, : self._n_tokens])
+            if with_descriptors:
+                reference = _describe(self._space, tokens)
+                self._centre = reference.mean(axis=0)
+                self._scale = positive_scale(reference.std(axis=0))
+                n = len(self._centre)
+        is_token = np.repeat([True, False], [self._n_tokens, n])
         groups = latent.relevance_group
+        others = np.minimum(np.arange(self._n_tokens + n), self._n_tokens)
         self.layout = FeatureLayout(
-            np.append(latent.is_categorical, np.zeros(n, dtype=bool)),
-            np.append(latent.typical_distance, np.full(n, 2.0)),
-            np.append(groups, np.full(n, groups.max() + 1)),
+            np.append(latent.is_categorical, is_token),
+            np.concatenate([latent.typical_distance, distances, np.full(n, 2.0)]),
+            np.append(groups, groups.max() + 1 + others),
+            np.append(latent.has_effect, is_token),
         )
 
     def __call__(self, tokens: TokenArray) -> FloatArray:
@@ -61,8 +84,17 @@ class Features:
     def _join(self, codes: FloatArray, tokens: TokenArray) -> FloatArray:
         if self._space is None:
             return codes
-        described = _describe(self._space, tokens, len(self._centre))
-        return np.concatenate([codes, (described - self._centre) / self._scale], axis=1)
+        parts = [codes, tokens[:, : self._n_tokens]]
+        if self._with_descriptors:
+            described = _describe(self._space, tokens, len(self._centre))
+            parts.append((described - self._centre) / self._scale)
+        return np.concatenate(parts, axis=1)
+
+
+def _category_distances(tokens: TokenArray) -> FloatArray:
+    """(N, T) -> (T,) how often two random architectures differ in a token."""
+    shares = [np.unique(column, return_counts=True)[1] / len(tokens) for column in tokens.T]
+    return np.maximum([1.0 - (share**2).sum() for share in shares], _LEAST_DISTANCE)
 
 
 def _describe(
@@ -78,7 +110,7 @@ def _describe(
     if described.shape == (len(tokens), n) and np.isfinite(described).all():
         return described
     raise InvalidSpaceError(
-        f"{type(space).__name__}.descriptors",
+        f"{type(space.parts[0]).__name__}.descriptors",
         f"must return finite numbers of shape {(len(tokens), n)}, a row an architecture, but "
         f"returned shape {described.shape}, {np.count_nonzero(~np.isfinite(described))} of them "
         "not finite.",

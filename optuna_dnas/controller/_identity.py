@@ -43,6 +43,10 @@ class IdentityLatent(Latent):
         return np.arange(len(self._is_categorical))
 
     @property
+    def has_effect(self) -> BoolArray:
+        return np.ones(len(self._is_categorical), dtype=bool)
+
+    @property
     def half_width(self) -> FloatArray:
         return np.where(self._is_categorical, 0.0, _HALF_WIDTH)
 

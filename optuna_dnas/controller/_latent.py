@@ -33,6 +33,11 @@ class Latent(abc.ABC):
 
     @property
     @abc.abstractmethod
+    def has_effect(self) -> BoolArray:
+        """(D,) dimensions that mean something alone: a category, or a number in [0, 1]."""
+
+    @property
+    @abc.abstractmethod
     def half_width(self) -> FloatArray:
         """(D,) the delta of Eq. 4: half the width of a promising interval, 0 for categories."""
 

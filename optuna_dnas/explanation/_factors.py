@@ -90,7 +90,7 @@ def factor_findings(data: Evaluated, column: int, chosen: int) -> tuple[FactorFi
 def top_k(data: Evaluated) -> int:
     """How many of the best architectures span the regions that a search samples densely."""
     config = DNASConfig()
-    search = config.flat if data.space.vocabulary is None else config.declared
+    search = config.search_in(data.space)
     return next(s.top_k for s in search.strategies if isinstance(s, DenseRegions))
 
 

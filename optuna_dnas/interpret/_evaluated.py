@@ -3,7 +3,6 @@
 N: trials, T: tokens, M: objectives, K: costs.
 """
 
-from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
@@ -146,9 +145,11 @@ def evaluated(study: Study, space: SearchSpace[Any] | None = None) -> Evaluated:
     """
     trials = _finite(get_trials(study, states=(TrialState.COMPLETE,), use_cache=False))
     space = space or _recognized(trials)
-    trials = [] if space is None else [t for t in trials if _covers(space, t.params)]
+    trials = [] if space is None else [t for t in trials if space.covers(t.params)]
     if space is not None and trials:
-        tokens, valid = _canonical(space, trials)
+        tokens, valid = space.trials_to_tokens(
+            [trial.params for trial in trials], [trial.distributions for trial in trials]
+        )
         trials = [trial for trial, is_valid in zip(trials, valid, strict=True) if is_valid]
     if space is None or not trials:
         raise ValueError(f"The study {study.study_name!r} has no completed trial.")
@@ -203,23 +204,6 @@ def _recognized(trials: Sequence[FrozenTrial]) -> SearchSpace[Any] | None:
     return recognize(known.distributions) or FlatSpace(
         known.distributions, other_ranges=known.other_ranges
     )
-
-
-def _covers(space: SearchSpace[Any], params: Mapping[str, Any]) -> bool:
-    # A structured space needs all of its parameters; a flat one may have inactive ones.
-    names = space.distributions.keys()
-    return names <= params.keys() if space.vocabulary else not names.isdisjoint(params)
-
-
-def _canonical(
-    space: SearchSpace[Any], trials: Sequence[FrozenTrial]
-) -> tuple[TokenArray, BoolArray]:
-    tokens = space.trials_to_tokens(
-        [trial.params for trial in trials], [trial.distributions for trial in trials]
-    )
-    if space.vocabulary is None:  # What a trial had is what it was, conditions included.
-        return tokens, np.ones(len(tokens), dtype=bool)
-    return space.canonicalize(tokens)
 
 
 def _costs(

@@ -28,6 +28,8 @@ from optuna_dnas.search_space._picture import FONT_SIZE
 from optuna_dnas.search_space._picture import Key
 from optuna_dnas.search_space._picture import Picture
 from optuna_dnas.search_space._picture import Point
+from optuna_dnas.search_space._product import ProductSpace
+from optuna_dnas.search_space._product import Setting
 from optuna_dnas.search_space._recognition import recognize
 from optuna_dnas.search_space._recognition import recognize_part
 from optuna_dnas.search_space._recognition import space_from_json
@@ -45,6 +47,7 @@ __all__ = [
     "CostLimits",
     "FONT_SIZE",
     "FlatSpace",
+    "ProductSpace",
     "Key",
     "LIMIT_KEYS",
     "LayerShape",
@@ -59,6 +62,7 @@ __all__ = [
     "Picture",
     "Point",
     "SearchSpace",
+    "Setting",
     "Stage",
     "edge_pairs",
     "method_of_space",

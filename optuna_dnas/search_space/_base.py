@@ -53,6 +53,11 @@ class SearchSpace(abc.ABC, Generic[ArchitectureT]):
     def size(self) -> float:
         """How many different architectures there are; may be infinite, or an upper bound."""
 
+    @property
+    def parts(self) -> "tuple[SearchSpace[Any], ...]":
+        """The spaces that this one is a product of; by default itself."""
+        return (self,)
+
     def suggest(self, trial: BaseTrial) -> ArchitectureT:
         """Ask a trial for all parameters.
 
@@ -121,16 +126,26 @@ class SearchSpace(abc.ABC, Generic[ArchitectureT]):
     def params_to_tokens(self, params: Sequence[Mapping[str, Any]]) -> TokenArray:
         """N parameter sets -> (N, T) tokens as written, not canonical."""
 
+    def covers(self, params: Mapping[str, Any]) -> bool:
+        """Whether a trial with these parameters evaluated an architecture of this space.
+
+        By default, it needs all parameters.
+        """
+        return self.distributions.keys() <= params.keys()
+
     def trials_to_tokens(
         self,
         params: Sequence[Mapping[str, Any]],
         distributions: Sequence[Mapping[str, BaseDistribution]],
-    ) -> TokenArray:
-        """The same, where the ranges are known that N trials asked for parameters with.
+    ) -> tuple[TokenArray, BoolArray]:
+        """N trials -> (N, T) canonical tokens of what they evaluated, and (N,) which are valid.
 
-        By default, they tell nothing. Some may be missing.
+        Args:
+            params: Of each trial; the space covers them.
+            distributions: The ranges that each trial asked for them with, as far as is known. By
+                default, they tell nothing.
         """
-        return self.params_to_tokens(params)
+        return self.canonicalize(self.params_to_tokens(params))
 
     @abc.abstractmethod
     def tokens_to_params(self, tokens: TokenArray) -> list[dict[str, Any]]:
@@ -139,6 +154,14 @@ class SearchSpace(abc.ABC, Generic[ArchitectureT]):
     @abc.abstractmethod
     def canonicalize(self, tokens: TokenArray) -> tuple[TokenArray, BoolArray]:
         """(N, T) tokens -> (N, T) canonical tokens, and (N,) which of them are valid."""
+
+    @property
+    def is_movable(self) -> BoolArray:
+        """(T,) whether the canonical form may write elsewhere what a token says; by default so.
+
+        A token that somebody has fixed must stay where it is.
+        """
+        return np.ones(self.params_to_tokens([]).shape[1], dtype=bool)
 
     @abc.abstractmethod
     def fixed_tokens(self, params: Mapping[str, Any]) -> dict[int, Any]:

@@ -49,9 +49,9 @@ class FlatSpace(SearchSpace[dict[str, Any]]):
         others = other_ranges or {}
         ranges = [[d, *others.get(name, ())] for name, d in self._distributions.items()]
         self._ranges = [distribution for same_name in ranges for distribution in same_name]
-        self._parameter_of = np.repeat(np.arange(len(ranges)), [len(r) for r in ranges])
+        self.parameter_of = np.repeat(np.arange(len(ranges)), [len(r) for r in ranges])
         self._tokens_of = {
-            name: np.flatnonzero(self._parameter_of == p).tolist()
+            name: np.flatnonzero(self.parameter_of == p).tolist()
             for p, name in enumerate(self._distributions)
         }
         self.columns = [make_column(distribution) for distribution in self._ranges]
@@ -68,7 +68,7 @@ class FlatSpace(SearchSpace[dict[str, Any]]):
         if not np.isnan(tokens).any():
             return self
         conditioned = copy.copy(self)
-        conditioned._activity = Activity.fit(tokens, self._is_categorical, self._parameter_of)
+        conditioned._activity = Activity.fit(tokens, self._is_categorical, self.parameter_of)
         return conditioned
 
     @property
@@ -141,9 +141,21 @@ class FlatSpace(SearchSpace[dict[str, Any]]):
         return np.where(points < 0, np.nan, points)
 
     def params_to_tokens(self, params: Sequence[Mapping[str, Any]]) -> FloatArray:
-        return self.trials_to_tokens(params, [{}] * len(params))
+        return self._to_tokens(params, [{}] * len(params))
+
+    def covers(self, params: Mapping[str, Any]) -> bool:
+        """Some of them may have been inactive."""
+        return not self._distributions.keys().isdisjoint(params)
 
     def trials_to_tokens(
+        self,
+        params: Sequence[Mapping[str, Any]],
+        distributions: Sequence[Mapping[str, BaseDistribution]],
+    ) -> tuple[FloatArray, BoolArray]:
+        """What a trial had is what it was, conditions included."""
+        return self._to_tokens(params, distributions), np.ones(len(params), dtype=bool)
+
+    def _to_tokens(
         self,
         params: Sequence[Mapping[str, Any]],
         distributions: Sequence[Mapping[str, BaseDistribution]],
@@ -166,15 +178,20 @@ class FlatSpace(SearchSpace[dict[str, Any]]):
                     params[n][name] = value
         return params
 
+    @property
+    def is_movable(self) -> BoolArray:
+        """A parameter has one place."""
+        return np.zeros(len(self.columns), dtype=bool)
+
     def canonicalize(self, tokens: TokenArray) -> tuple[FloatArray, BoolArray]:
-        snapped = self._snap(tokens)
+        snapped = self.snap(tokens)
         if self._activity is None:
             snapped = self._with_one_range_each(snapped)
         else:
             snapped[~self._activity.predict(snapped)] = np.nan
         return snapped, np.ones(len(tokens), dtype=bool)
 
-    def _snap(self, tokens: FloatArray) -> FloatArray:
+    def snap(self, tokens: FloatArray) -> FloatArray:
         """(N, T) any numbers -> (N, T) the nearest tokens."""
         # All categories at once: there may be many, and each ask snaps a thousand candidates.
         snapped: FloatArray = np.clip(np.rint(tokens), 0.0, self._last_category)

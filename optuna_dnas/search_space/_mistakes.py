@@ -11,6 +11,9 @@ def method_of_space(error: Exception, space: SearchSpace[Any]) -> str | None:
 
     `None` where it was none, and for the spaces of this package.
     """
+    if len(space.parts) > 1:
+        places = (method_of_space(error, part) for part in space.parts)
+        return next((place for place in places if place is not None), None)
     kind = type(space)
     if kind.__module__.partition(".")[0] == __name__.partition(".")[0]:
         return None

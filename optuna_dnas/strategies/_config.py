@@ -25,7 +25,8 @@ class SearchConfig:
             objectives, more than two, 2 / M of them.
         strategies: Where they come from.
         predictor: How predictors are fitted.
-        with_descriptors: Whether predictors see the space's descriptors beside the latent code.
+        with_tokens: Whether predictors see the tokens of an architecture beside its latent code.
+        with_descriptors: Whether they see the descriptors of its space.
         noise: Of Thompson sampling, in deviations of the prediction; 0 takes the mean. With
             several objectives, of the expected hypervolume improvement.
         improvement_share: With one objective, so many rankings are by expected improvement
@@ -52,6 +53,7 @@ class SearchConfig:
     n_candidates: int
     strategies: tuple[SamplingStrategy, ...]
     predictor: PredictorConfig
+    with_tokens: bool = False
     with_descriptors: bool = True
     noise: float = 1.0
     improvement_share: float = 0.0

@@ -147,8 +147,9 @@ class LatentSearch:
             fitted = self._controller.fit(observed, rng=rng, pseudo=pseudo, start=fitted)
         queue = {}
         if self._config.from_queue:
-            ranked = self._rank(self._space, fitted, seen, until, rng)
-            queue = self._by_key(itertools.islice(ranked, _MAX_QUEUE))
+            space = self._space.conditioned_on(seen.tokens)
+            ranked = self._rank(space, fitted, seen, until, rng)
+            queue = _by_key(space, itertools.islice(ranked, _MAX_QUEUE))
         self._round = _Round(start, query.seed, fitted, queue, attempts.open)
         return self._round
 
@@ -160,13 +161,6 @@ class LatentSearch:
             if key not in query.taken or query.open.get(key, 0) == current.open.get(key)
         )
         return _after(free, query.n_skipped)
-
-    def _by_key(self, proposals: Iterable[Proposal]) -> dict[bytes, Proposal]:
-        listed = list(proposals)
-        if not listed:
-            return {}
-        canonical, _ = self._space.canonicalize(np.stack([p.tokens for p in listed]))
-        return dict(zip(token_keys(canonical), listed, strict=True))
 
     def _rank(
         self,
@@ -282,6 +276,14 @@ class LatentSearch:
     def _labelled(self, observations: Observations) -> Labelled:
         costs = self._space.token_costs(observations.tokens)
         return Labelled(observations.tokens, observations.values, costs, observations.requirements)
+
+
+def _by_key(space: SearchSpace[Any], proposals: Iterable[Proposal]) -> dict[bytes, Proposal]:
+    listed = list(proposals)
+    if not listed:
+        return {}
+    canonical, _ = space.canonicalize(np.stack([p.tokens for p in listed]))
+    return dict(zip(token_keys(canonical), listed, strict=True))
 
 
 def _after(proposals: Iterator[Proposal], n_skipped: int) -> Proposal | None:

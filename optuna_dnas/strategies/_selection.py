@@ -58,10 +58,10 @@ def select_new(
     new = np.flatnonzero(valid)
     new = new[_first_rows(token_keys(canonical[new]), taken)]
     rows = different[new]
-    # Canonical order may move a vertex; a vertex that is fixed must stay where it is. The tokens
-    # of a flat space stay anyway, and only some of them are active.
-    is_moved = fixed and space.vocabulary is not None
-    proposed = raw[rows] if is_moved else canonical[new]
+    proposed = canonical[new]
+    if fixed:
+        # Canonical order may move a vertex; a vertex that is fixed must stay where it is.
+        proposed = np.where(space.is_movable, raw[rows], proposed)
     return Candidates(proposed, canonical[new], rows)
 
 

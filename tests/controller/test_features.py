@@ -18,8 +18,10 @@ from optuna_dnas.controller import PredictorConfig
 from optuna_dnas.controller._disentangled import DisentangledLatent
 from optuna_dnas.controller._features import _N_REFERENCE
 from optuna_dnas.controller._features import _SEED
+from optuna_dnas.controller._product import ProductLatent
 from optuna_dnas.search_space import FlatSpace
 from optuna_dnas.search_space import NASBench101Space
+from optuna_dnas.search_space import ProductSpace
 
 
 D, N_DESCRIPTORS = 6, 38
@@ -129,6 +131,42 @@ def test_features_of_a_code_are_those_of_what_it_decodes_to(latent: Disentangled
     np.testing.assert_array_equal(found[:, D:], features(decoded)[:, D:])
 
 
+def test_tokens_are_categories_of_their_own_between_code_and_descriptors(
+    latent: DisentangledLatent,
+) -> None:
+    features, n = Features(latent, SPACE, with_tokens=True), TOKENS.shape[1]
+    found = features(TOKENS)
+    np.testing.assert_array_equal(found[:, :D], latent.encode(TOKENS))
+    np.testing.assert_array_equal(found[:, D : D + n], TOKENS)
+    np.testing.assert_array_equal(found[:, D + n :], Features(latent, SPACE)(TOKENS)[:, D:])
+    is_token = np.repeat([False, True, False], [D, n, N_DESCRIPTORS])
+    layout = features.layout
+    np.testing.assert_array_equal(layout.is_categorical, is_token)
+    assert layout.has_effect is not None
+    np.testing.assert_array_equal(layout.has_effect, is_token)
+    assert layout.group.tolist() == [0] * D + [*range(1, n + 1)] + [n + 1] * N_DESCRIPTORS
+    pairs = SPACE.sample_tokens(4_000, np.random.default_rng(0))
+    distance = (pairs[::2] != pairs[1::2]).mean(axis=0)
+    np.testing.assert_allclose(layout.typical_distance[is_token], distance, atol=0.06)
+    of_codes = features.of_codes(found[:, :D])
+    comes_back = (latent.decode(found[:, :D]) == TOKENS).all(axis=1)
+    np.testing.assert_array_equal(of_codes[comes_back], found[comes_back])
+
+
+def test_features_of_a_setting_are_those_of_its_cell_and_the_other_parameters(
+    latent: DisentangledLatent,
+) -> None:
+    space = ProductSpace(SPACE, FLAT)
+    both = ProductLatent(space, latent, IdentityLatent(FLAT))
+    tokens = space.sample_tokens(50, np.random.default_rng(0))
+    cells, others = space.split(tokens)
+    found = Features(both, space, with_tokens=True)(tokens)
+    of_cells = Features(latent, SPACE, with_tokens=True)(cells)
+    np.testing.assert_array_equal(found[:, :D], of_cells[:, :D])
+    np.testing.assert_array_equal(found[:, D : D + 2], others)
+    np.testing.assert_array_equal(found[:, D + 2 :], of_cells[:, D:])
+
+
 # -- Controllers
 
 
@@ -219,6 +257,7 @@ def test_descriptors_can_be_left_out(with_descriptors: bool, n_features: int) ->
         controller = make_controller(
             space,
             predictor=GaussianProcessConfig(),
+            with_tokens=False,
             with_descriptors=with_descriptors,
             **options,
         )

@@ -1,7 +1,6 @@
 """What warns, and what does not."""
 
 from collections.abc import Callable
-from typing import Any
 import warnings
 
 import optuna
@@ -16,12 +15,11 @@ from optuna_dnas.search_space._cells import OPS
 
 from .toy import BOTH_KINDS
 from .toy import cell_objective
+from .toy import CELLS
 from .toy import Kind
 from .toy import make_sampler
 from .toy import MODEL_SOURCES
 from .toy import n_different
-from .toy import n_different_cells
-from .toy import params_of
 from .toy import run
 from .toy import sources_of
 
@@ -69,38 +67,38 @@ def test_ranges_may_change(
     assert all("its range is not the one that was seen last" in message for message in told)
 
 
-@pytest.mark.parametrize("independent", [True, False])
-def test_what_the_space_does_not_hold_is_said_once(
-    independent: bool, config: DNASConfig, messages: Callable[[], list[str]]
+@pytest.mark.parametrize("is_declared", [True, False])
+def test_what_is_searched_together_is_logged_once(
+    is_declared: bool, config: DNASConfig, messages: Callable[[], list[str]]
 ) -> None:
-    def objective(trial: Trial) -> float:
-        return cell_objective(trial) + trial.suggest_float("learning_rate", 0.0, 1.0)
+    """Nothing is wrong, so nobody is warned."""
 
-    others = {"independent_sampler": _ConstantSampler()} if independent else {}
-    study = optuna.create_study(sampler=make_sampler("cell", config, **others))
-    study.optimize(objective, n_trials=14)
-    rates = {params["learning_rate"] for params in params_of(study)}
-    assert rates == {0.25} if independent else len(rates) == 14
-    assert n_different_cells(study) == 14
-    (message,) = messages()
-    how = "left to _ConstantSampler" if independent else "drawn uniformly"
-    assert f"`learning_rate` is {how}, in this trial (1) and in all others" in message
-    assert "no parameter of the declared NASBench101Space" in message
-
-
-def test_a_built_in_space_among_other_parameters_is_searched_as_they_are(
-    config: DNASConfig, messages: Callable[[], list[str]]
-) -> None:
     def objective(trial: Trial) -> float:
         rates = [trial.suggest_float(name, 0.0, 1.0) for name in ("rate", "learning_rate")]
         return cell_objective(trial) + sum(rates)
 
-    study = optuna.create_study(sampler=DNASSampler(seed=0, config=config, n_startup_trials=4))
-    study.optimize(objective, n_trials=10)
+    optuna.logging.set_verbosity(optuna.logging.INFO)
+    space = CELLS if is_declared else None
+    study = optuna.create_study(sampler=DNASSampler(seed=0, config=config, space=space))
+    study.optimize(objective, n_trials=6)
+    told = [m for m in messages() if "NASBench101Space" in m]
+    assert told == [
+        "The architectures of NASBench101Space are searched together with `learning_rate`, `rate`."
+    ]
+
+
+def test_the_search_of_the_paper_leaves_out_other_parameters(
+    messages: Callable[[], list[str]],
+) -> None:
+    def objective(trial: Trial) -> float:
+        return cell_objective(trial) + trial.suggest_float("rate", 0.0, 1.0)
+
+    sampler = DNASSampler(seed=0, config=DNASConfig.paper(), space=CELLS)
+    study = optuna.create_study(sampler=sampler)
+    study.optimize(objective, n_trials=5)
     (message,) = messages()
-    assert "NASBench101Space are searched as ordinary parameters" in message
-    assert "together with `learning_rate`, `rate`," in message
-    assert set(sources_of(study)[5:]) <= MODEL_SOURCES
+    assert "`rate` is drawn uniformly, in this trial (1) and in all others" in message
+    assert "no parameter of the declared NASBench101Space" in message
 
 
 def test_an_objective_that_asks_for_a_part_of_its_space_is_told_and_searched(
@@ -135,8 +133,3 @@ def test_trials_of_others_that_lack_parameters_of_the_space_are_told(
     (message,) = messages()
     assert "Trial 0 did not ask for `edge_0_2`" in message
     assert sources_of(study)[9:] == ["startup"] * 2
-
-
-class _ConstantSampler(RandomSampler):
-    def sample_independent(self, *args: Any) -> float:
-        return 0.25

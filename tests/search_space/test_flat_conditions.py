@@ -205,7 +205,7 @@ def branched() -> FlatSpace:
     space = FlatSpace(
         {"optimizer": optimizer, "lr": RANGES["adam"]}, other_ranges={"lr": [RANGES["sgd"]]}
     )
-    tokens = space.trials_to_tokens(
+    tokens, _ = space.trials_to_tokens(
         [{"optimizer": name, "lr": 0.05} for name in RANGES] * 10,
         [{"optimizer": optimizer, "lr": d} for d in RANGES.values()] * 10,
     )

@@ -16,6 +16,9 @@ class FeatureLayout(NamedTuple):
     is_categorical: BoolArray  # (F,) a category's index; the others are numbers
     typical_distance: FloatArray  # (F,) of two random architectures: squared, or 0 or 1
     group: IntArray  # (F,) features of one group are equally relevant; from 0, without gaps
+    has_effect: BoolArray | None = None
+    """(F,) which may have a main effect: categories, and numbers in [0, 1], each a group of its
+    own; `None`: all."""
 
 
 class Predictor(abc.ABC):

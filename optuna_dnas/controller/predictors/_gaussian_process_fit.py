@@ -35,7 +35,13 @@ class Effects(NamedTuple):
 
     values: FloatArray  # (N, E)
     group: IntArray  # (E,)
-    typical_distance: FloatArray  # (G,)
+    typical_distance: FloatArray  # (G,), 0 of groups without effects
+
+    def relevance(self, weights: FloatArray) -> FloatArray:
+        """(G,) weights -> (G,): strong effects are expected of what matters to the other part."""
+        products = weights * self.typical_distance
+        relevance: FloatArray = products / products.sum()
+        return relevance
 
 
 def matern52(squared: Floats) -> Floats:
@@ -67,8 +73,10 @@ def fit_kernel(
     prior = Prior(config, typical_distance, main_effects=effects is not None)
     parameters = _maximise_posterior(config, distances, targets, prior, effects)
     weights = np.exp(parameters[: len(distances)])
-    share = 0.0 if effects is None else _logistic(parameters[-2])
-    return Kernel(weights, math.exp(parameters[-1]), share, _relevance(weights, typical_distance))
+    share, relevance = 0.0, np.zeros(len(weights))
+    if effects is not None:
+        share, relevance = _logistic(parameters[-2]), effects.relevance(weights)
+    return Kernel(weights, math.exp(parameters[-1]), share, relevance)
 
 
 class Prior:
@@ -135,7 +143,7 @@ def negative_log_likelihood(
     share = 0.0
     if effects is not None:
         share = _logistic(parameters[n_groups])
-        relevance = _relevance(weights, effects.typical_distance)
+        relevance = effects.relevance(weights)
         difference = (effects.values * relevance[effects.group]) @ effects.values.T - covariance
         covariance += share * difference
     covariance[np.diag_indices(n)] += noise + JITTER
@@ -153,13 +161,6 @@ def negative_log_likelihood(
         by_odds = [-0.5 * share * (1.0 - share) * (inner * difference).sum()]
     by_noise = -0.5 * noise * np.trace(inner)
     return float(value), np.concatenate([by_weight, by_odds, [by_noise]])
-
-
-def _relevance(weights: FloatArray, typical_distance: FloatArray) -> FloatArray:
-    """Strong main effects are expected of what matters to the Matern kernel."""
-    products = weights * typical_distance
-    relevance: FloatArray = products / products.sum()
-    return relevance
 
 
 def _logistic(log_odds: float) -> float:

@@ -52,7 +52,14 @@ class Embedding:
         self.group: IntArray = layout.group[  # (X,)
             np.concatenate([self._numbers, self._marked, one_hots])
         ]
-        effects = np.concatenate([self._numbers, self._numbers, one_hots])
+        has_effect = layout.has_effect
+        if has_effect is None:
+            has_effect = np.ones(self._n_features, dtype=bool)
+        self._effect_numbers = self._numbers[has_effect[self._numbers]]
+        self._effect_one_hots = np.flatnonzero(has_effect[one_hots])
+        effects = np.concatenate(
+            [self._effect_numbers, self._effect_numbers, one_hots[self._effect_one_hots]]
+        )
         self.effect_group: IntArray = layout.group[effects if main_effects else effects[:0]]
         self._columns = [np.flatnonzero(self.group == g) for g in range(layout.group.max() + 1)]
 
@@ -68,7 +75,7 @@ class Embedding:
         """(N, F) -> (N, E)."""
         if not self._has_effects:
             return np.empty((len(features), 0))
-        x = 2.0 * features[:, self._numbers] - 1.0
+        x = 2.0 * features[:, self._effect_numbers] - 1.0
         # Legendre polynomials, orthonormal over sqrt(2).
         linear, quadratic = math.sqrt(3 / 2) * x, math.sqrt(5 / 8) * (3.0 * x**2 - 1.0)
         choices = self._choices(features)
@@ -78,7 +85,7 @@ class Embedding:
         one_hots[np.isnan(choices)] = 0.0
         one_hots /= np.sqrt(1.0 - 1.0 / np.maximum(n_seen, 2.0))
         of_numbers = np.nan_to_num(np.concatenate([linear, quadratic], axis=1))
-        return np.concatenate([of_numbers, one_hots], axis=1)
+        return np.concatenate([of_numbers, one_hots[:, self._effect_one_hots]], axis=1)
 
     def scaled(self, inputs: FloatArray, weights: FloatArray) -> FloatArray:
         """(N, X) inputs times the root of the (G,) weights."""
@@ -99,11 +106,11 @@ class Embedding:
         """(N, F), (E,) derivatives by effect -> (N, F), 0 along categories."""
         by_feature = np.zeros_like(features)
         if self._has_effects:
-            n = len(self._numbers)
+            n = len(self._effect_numbers)
             linear, quadratic = by_effect[:n], by_effect[n : 2 * n]
-            x = 2.0 * features[:, self._numbers] - 1.0
+            x = 2.0 * features[:, self._effect_numbers] - 1.0
             slopes = 2.0 * (math.sqrt(3 / 2) * linear + math.sqrt(5 / 8) * 6.0 * x * quadratic)
-            by_feature[:, self._numbers] = np.nan_to_num(slopes)
+            by_feature[:, self._effect_numbers] = np.nan_to_num(slopes)
         return by_feature
 
     def _choices(self, features: FloatArray) -> FloatArray:

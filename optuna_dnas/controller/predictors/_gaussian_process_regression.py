@@ -45,8 +45,13 @@ def fit_gaussian_process(
     distances = embedding.distances(embedding(latest))  # (G, N, N)
     typical_distance = np.bincount(layout.group, layout.typical_distance).astype(float)
     effects = None
-    if config.main_effects:
-        effects = Effects(embedding.effects(latest), embedding.effect_group, typical_distance)
+    if len(embedding.effect_group):
+        has_effects = np.isin(np.arange(len(typical_distance)), embedding.effect_group)
+        effects = Effects(
+            embedding.effects(latest),
+            embedding.effect_group,
+            np.where(has_effects, typical_distance, 0.0),
+        )
     to_targets = half_rank_scores if config.half_ranks else normal_scores
     kernels = [
         fit_kernel(

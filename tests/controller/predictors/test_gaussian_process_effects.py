@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.controller.predictors._gaussian_process_fit import Effects
 from optuna_dnas.controller.predictors._gaussian_process_fit import negative_log_likelihood
@@ -17,6 +18,9 @@ from .toy import JITTER
 from .toy import layout_of
 from .toy import MIXED
 from .toy import truth
+
+
+SOME = pytest.mark.parametrize("has_effect", [None, np.array([True, False, False, True])])
 
 
 def dense_effects(left: FloatArray, right: FloatArray, relevance: FloatArray) -> FloatArray:
@@ -52,14 +56,25 @@ def test_inactive_features_have_no_effect() -> None:
     assert Embedding(layout_of(MIXED), codes).effects(codes).shape == (10, 0)
 
 
+def test_where_nothing_has_an_effect_there_is_no_share_of_effects() -> None:
+    codes = draw_mixed(30)
+    without, plain = (
+        fit(codes, truth(codes), has_effect=has_effect, main_effects=has_effect is not None)
+        for has_effect in (np.zeros(4, dtype=bool), None)
+    )
+    np.testing.assert_array_equal(without.predict(codes), plain.predict(codes))
+
+
+@SOME
 @pytest.mark.parametrize("seed", range(3))
-def test_gradient_of_the_likelihood_with_effects(seed: int) -> None:
+def test_gradient_of_the_likelihood_with_effects(seed: int, has_effect: BoolArray | None) -> None:
     rng = np.random.default_rng(seed)
     codes = draw_mixed(15, seed)
     codes[:4, 2] = np.nan
-    layout = layout_of(MIXED)
+    layout = layout_of(MIXED, has_effect=has_effect)
     embedding = Embedding(layout, codes, main_effects=True)
-    effects = Effects(embedding.effects(codes), embedding.effect_group, layout.typical_distance)
+    distance = np.where(True if has_effect is None else has_effect, layout.typical_distance, 0)
+    effects = Effects(embedding.effects(codes), embedding.effect_group, distance)
     distances, targets = embedding.distances(embedding(codes)), rng.standard_normal(15)
     parameters = rng.normal([1.0, 0.5, -1.0, 0.0, 0.3, -2.0], 0.5)
     _, gradient = negative_log_likelihood(parameters, distances, targets, effects)
@@ -70,13 +85,15 @@ def test_gradient_of_the_likelihood_with_effects(seed: int) -> None:
         assert gradient[j] == pytest.approx((up - down) / 2e-5, rel=1e-5, abs=1e-6)
 
 
-def test_posterior_with_effects_against_the_dense_formula() -> None:
+@SOME
+def test_posterior_with_effects_against_the_dense_formula(has_effect: BoolArray | None) -> None:
     train, test = draw_mixed(30), draw_mixed(20, seed=1)
     values = truth(train)
-    model = fit(train, values, main_effects=True)
+    model = fit(train, values, has_effect=has_effect, main_effects=True)
     weights, noise, share, relevance = model._kernels[0]
     assert 0.05 < share < 0.95
     assert relevance.sum() == pytest.approx(1.0)
+    assert ((relevance > 0) == (True if has_effect is None else has_effect)).all()
 
     def kernel(left: FloatArray, right: FloatArray) -> FloatArray:
         of_effects = dense_effects(left, right, relevance)
@@ -91,9 +108,11 @@ def test_posterior_with_effects_against_the_dense_formula() -> None:
     np.testing.assert_allclose(deviation[:, 0] ** 2, variance, atol=1e-5)
 
 
-def test_gradient_with_effects_against_finite_differences() -> None:
+@SOME
+def test_gradient_with_effects_against_finite_differences(has_effect: BoolArray | None) -> None:
     train, test = draw_mixed(40), draw_mixed(10, seed=1)
-    model = fit(train, np.concatenate([truth(train), train[:, 2:3]], axis=1), main_effects=True)
+    values = np.concatenate([truth(train), train[:, 2:3]], axis=1)
+    model = fit(train, values, has_effect=has_effect, main_effects=True)
     gradient = model.gradient(test)
     for d in (0, 2):
         step = 5e-3 * np.eye(4)[d]

@@ -27,11 +27,16 @@ def truth(codes: FloatArray) -> FloatArray:
     return (np.sin(4 * codes[:, 0]) + np.array([0.0, 1.5, -1.0])[codes[:, 1].astype(int)])[:, None]
 
 
-def layout_of(is_categorical: BoolArray, group: IntArray | None = None) -> FeatureLayout:
+def layout_of(
+    is_categorical: BoolArray,
+    group: IntArray | None = None,
+    has_effect: BoolArray | None = None,
+) -> FeatureLayout:
     """Of numbers in [0, 1] and balanced categories; by default each is a group of its own."""
     typical_distance = np.where(is_categorical, 1 / 2, 1 / 6)
     own = np.arange(len(is_categorical))
-    return FeatureLayout(is_categorical, typical_distance, own if group is None else group)
+    group = own if group is None else group
+    return FeatureLayout(is_categorical, typical_distance, group, has_effect)
 
 
 def fit(
@@ -40,12 +45,13 @@ def fit(
     is_categorical: BoolArray = MIXED,
     *,
     group: IntArray | None = None,
+    has_effect: BoolArray | None = None,
     **settings: float,
 ) -> GaussianProcess:
     model = GaussianProcessConfig(**settings).fit(  # type: ignore[arg-type]
         codes,
         values,
-        layout=layout_of(is_categorical, group),
+        layout=layout_of(is_categorical, group, has_effect),
         rng=np.random.default_rng(0),
     )
     assert isinstance(model, GaussianProcess)
