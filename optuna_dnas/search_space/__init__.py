@@ -1,5 +1,6 @@
 """Search spaces: Optuna parameters, tokens and architectures, and what they cost."""
 
+from optuna_dnas.search_space._architecture import Architecture
 from optuna_dnas.search_space._base import SearchSpace
 from optuna_dnas.search_space._cells import ABSENT
 from optuna_dnas.search_space._cells import edge_pairs
@@ -10,6 +11,7 @@ from optuna_dnas.search_space._cost import COST_NAMES
 from optuna_dnas.search_space._cost import CostLimits
 from optuna_dnas.search_space._cost import LIMIT_KEYS
 from optuna_dnas.search_space._cost import read_limits
+from optuna_dnas.search_space._declared import ArchitectureSpace
 from optuna_dnas.search_space._flat import FlatSpace
 from optuna_dnas.search_space._mistakes import method_of_space
 from optuna_dnas.search_space._mobilenet import MobileNetSpace
@@ -22,6 +24,9 @@ from optuna_dnas.search_space._model_spec import ModelSpec
 from optuna_dnas.search_space._nasbench101 import NASBench101Space
 from optuna_dnas.search_space._nasbench101_cost import NetworkShape
 from optuna_dnas.search_space._parameters import AskedParameters
+from optuna_dnas.search_space._parts import Choice
+from optuna_dnas.search_space._parts import Integer
+from optuna_dnas.search_space._parts import Repeat
 from optuna_dnas.search_space._picture import Arrow
 from optuna_dnas.search_space._picture import Box
 from optuna_dnas.search_space._picture import FONT_SIZE
@@ -38,16 +43,20 @@ from optuna_dnas.search_space._recognition import space_to_json
 
 __all__ = [
     "ABSENT",
+    "Architecture",
+    "ArchitectureSpace",
     "Arrow",
     "AskedParameters",
     "Box",
     "COST_NAMES",
+    "Choice",
     "Column",
     "Cost",
     "CostLimits",
     "FONT_SIZE",
     "FlatSpace",
     "ProductSpace",
+    "Integer",
     "Key",
     "LIMIT_KEYS",
     "LayerShape",
@@ -61,6 +70,7 @@ __all__ = [
     "OPS",
     "Picture",
     "Point",
+    "Repeat",
     "SearchSpace",
     "Setting",
     "Stage",

@@ -1,0 +1,161 @@
+"""The parts of a declaration: a choice, an integer, and blocks that are repeated."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from functools import cached_property
+from typing import Any
+
+from optuna.distributions import BaseDistribution
+from optuna.distributions import CategoricalDistribution
+from optuna.distributions import IntDistribution
+
+
+# Each value is a token's choice, which the controller learns one by one.
+_MAX_VALUES = 64
+
+
+@dataclass(frozen=True, init=False)
+class Choice:
+    """One of several options: ``Choice("attention", "conv")``, ``Choice(64, 128, 256)``.
+
+    Args:
+        options: Different values of the types that Optuna stores: `None`, `bool`, `int`, `float`
+            and `str`. Numbers are ordered, anything else is not.
+
+    Raises:
+        ValueError: There is none, or one of them twice.
+        TypeError: One is of another type.
+    """
+
+    options: tuple[Any, ...]
+
+    def __init__(self, *options: Any) -> None:
+        if not options:
+            raise ValueError("`Choice` needs at least one option.")
+        for n, option in enumerate(options):
+            if not isinstance(option, None | bool | int | float | str):
+                raise TypeError(f"An option must be a plain value, but got {option!r}.")
+            if option in options[:n]:
+                raise ValueError(f"`Choice` has the option {option!r} twice: {options}.")
+        if len(options) > _MAX_VALUES:
+            raise ValueError(f"`Choice` takes {_MAX_VALUES} options, but got {len(options)}.")
+        object.__setattr__(self, "options", options)
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """What its tokens 0, 1, 2 ... stand for."""
+        return self.options
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether the values are numbers."""
+        return all(isinstance(o, int | float) and not isinstance(o, bool) for o in self.options)
+
+    @property
+    def distribution(self) -> BaseDistribution:
+        """Of the Optuna parameter."""
+        return CategoricalDistribution(self.options)
+
+
+@dataclass(frozen=True)
+class Integer:
+    """An integer of a range: ``Integer(1, 8)``, ``Integer(32, 256, step=32)``.
+
+    Args:
+        low: The least.
+        high: The most.
+        step: Between two of them.
+
+    Raises:
+        ValueError: There is none, or there are too many of them.
+    """
+
+    low: int
+    high: int
+    step: int = 1
+
+    def __post_init__(self) -> None:
+        n = len(range(self.low, self.high + 1, self.step)) if self.step > 0 else 0
+        if not 1 <= n <= _MAX_VALUES:
+            raise ValueError(
+                f"`{self}` must have 1 to {_MAX_VALUES} values, but has {n}. A parameter that is "
+                "not declared may have any range: suggest it beside the architecture."
+            )
+
+    @cached_property
+    def values(self) -> tuple[int, ...]:
+        """What its tokens 0, 1, 2 ... stand for."""
+        return tuple(range(self.low, self.high + 1, self.step))
+
+    @property
+    def is_ordered(self) -> bool:
+        return True
+
+    @property
+    def distribution(self) -> BaseDistribution:
+        """Of the Optuna parameter."""
+        return IntDistribution(self.low, self.values[-1], step=self.step)
+
+
+Value = Choice | Integer
+Block = Value | Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """A block, repeated.
+
+    Args:
+        block: One choice, or several by name.
+        depth: How many times: a number, or the least and the most.
+
+    Raises:
+        ValueError: The depth is no such thing, or the block is empty.
+        TypeError: The block is no choice.
+    """
+
+    block: Block
+    depth: int | tuple[int, int] = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        low, high = self.low, self.high
+        if not (isinstance(low, int) and isinstance(high, int) and 0 <= low <= high and high > 0):
+            raise ValueError(f"`depth` must be like 4 or (1, 6), but got {self.depth!r}.")
+        check_block("block", self.block)
+
+    @property
+    def low(self) -> int:
+        """The least depth."""
+        return self.depth if isinstance(self.depth, int) else self.depth[0]
+
+    @property
+    def high(self) -> int:
+        """The largest depth."""
+        return self.depth if isinstance(self.depth, int) else self.depth[1]
+
+    @property
+    def fields(self) -> dict[str | None, Value]:
+        """The choices of one block, by name; a single one has none."""
+        if isinstance(self.block, Choice | Integer):
+            return {None: self.block}
+        fields: dict[str | None, Value] = dict(self.block.items())
+        return fields
+
+
+Part = Block | Repeat
+
+
+def check_block(name: str, block: Any) -> None:
+    """Raise if this is no choice, and not several by name."""
+    if isinstance(block, Choice | Integer):
+        return
+    if not isinstance(block, Mapping):
+        raise TypeError(f"`{name}` must be a Choice, an Integer, or a dict, but got {block!r}.")
+    if not block:
+        raise ValueError(f"`{name}` must not be empty.")
+    for key, value in block.items():
+        if not (isinstance(key, str) and key.isidentifier()):
+            raise ValueError(f"`{name}` must have names like variables, but got {key!r}.")
+        if not isinstance(value, Choice | Integer):
+            raise TypeError(f"`{name}[{key!r}]` must be a Choice or an Integer, not {value!r}.")
