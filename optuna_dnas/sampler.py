@@ -18,6 +18,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState
 
+from optuna_dnas._declaration import declare_space
 from optuna_dnas._declaration import declared_space
 from optuna_dnas._history import History
 from optuna_dnas._history import keep
@@ -405,6 +406,8 @@ class DNASSampler(BaseSampler):
         if search is not None and search.parameters == (distributions, other_ranges):
             return search
         self._searches.pop(key, None)
+        if space is not None and declared_space(study) is None:
+            declare_space(study, space)  # For plots, and for workers that are not told.
         space = self._compose(study, space, distributions, other_ranges)
         core = self._new_core(space)
         history = History(space, study.directions)

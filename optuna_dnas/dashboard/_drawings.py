@@ -10,6 +10,7 @@ import uuid
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from optuna_dnas._declaration import declared_space
 from optuna_dnas.dashboard._format import has_artifact
 from optuna_dnas.dashboard._format import link_artifact
 from optuna_dnas.exceptions import OutOfDomainError
@@ -30,7 +31,7 @@ def publish_drawing(
     study: Study, trial: FrozenTrial, space: SearchSpace[Any] | None, store: ArtifactStore
 ) -> None:
     """Draw a finished trial, if it has an architecture; again is the same as once."""
-    svg = _draw(trial, space)
+    svg = _draw(trial, space or declared_space(study))
     if svg is None:
         return
     artifact_id = _artifact_id(study, trial)
@@ -54,7 +55,7 @@ def _draw(trial: FrozenTrial, space: SearchSpace[Any] | None) -> str | None:
     """`None`: a trial without parameters, or whose parameters make no architecture."""
     if not trial.params:
         return None
-    if space is None or not space.distributions.keys() <= trial.params.keys():
+    if space is None or not space.covers(trial.params):
         # A trial that ended early may lack parameters: a table shows those it has.
         space = recognize(trial.distributions) or FlatSpace(trial.distributions)
     try:

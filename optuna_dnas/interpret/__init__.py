@@ -4,6 +4,7 @@ from optuna_dnas.interpret._control import basic_information
 from optuna_dnas.interpret._control import controller_of
 from optuna_dnas.interpret._control import latent_controls
 from optuna_dnas.interpret._control import LatentControl
+from optuna_dnas.interpret._declared_factors import DeclaredFactors
 from optuna_dnas.interpret._decoding import Decoded
 from optuna_dnas.interpret._decoding import Decoding
 from optuna_dnas.interpret._decoding import LatentWithProbabilities
@@ -41,6 +42,7 @@ from optuna_dnas.interpret._traversal import traverse
 __all__ = [
     "COST",
     "DCI",
+    "DeclaredFactors",
     "Decoded",
     "Decoding",
     "Evaluated",

@@ -14,6 +14,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState
 
+from optuna_dnas._declaration import declared_space
 from optuna_dnas._history import ParameterUnion
 from optuna_dnas._optuna_compat import get_logger
 from optuna_dnas._optuna_compat import get_trials
@@ -138,13 +139,14 @@ def evaluated(study: Study, space: SearchSpace[Any] | None = None) -> Evaluated:
 
     Args:
         study: Any study.
-        space: Its architecture space; by default it is recognised as the sampler does.
+        space: Its architecture space; by default the one that the study keeps, or else it is
+            recognised as the sampler does.
 
     Raises:
         ValueError: No trial is completed.
     """
     trials = _finite(get_trials(study, states=(TrialState.COMPLETE,), use_cache=False))
-    space = space or _recognized(trials)
+    space = space or declared_space(study) or _recognized(trials)
     trials = [] if space is None else [t for t in trials if space.covers(t.params)]
     if space is not None and trials:
         tokens, valid = space.trials_to_tokens(

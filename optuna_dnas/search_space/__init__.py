@@ -12,6 +12,7 @@ from optuna_dnas.search_space._cost import CostLimits
 from optuna_dnas.search_space._cost import LIMIT_KEYS
 from optuna_dnas.search_space._cost import read_limits
 from optuna_dnas.search_space._declared import ArchitectureSpace
+from optuna_dnas.search_space._declared import Leaf
 from optuna_dnas.search_space._flat import FlatSpace
 from optuna_dnas.search_space._mistakes import method_of_space
 from optuna_dnas.search_space._mobilenet import MobileNetSpace
@@ -60,6 +61,7 @@ __all__ = [
     "Key",
     "LIMIT_KEYS",
     "LayerShape",
+    "Leaf",
     "MBConv",
     "MobileNetShape",
     "MobileNetSpace",

@@ -34,6 +34,8 @@ from optuna_dnas.search_space._parts import check_block
 from optuna_dnas.search_space._parts import Choice
 from optuna_dnas.search_space._parts import Integer
 from optuna_dnas.search_space._parts import Part
+from optuna_dnas.search_space._parts import part_from_json
+from optuna_dnas.search_space._parts import part_to_json
 from optuna_dnas.search_space._parts import Repeat
 from optuna_dnas.search_space._parts import Value
 
@@ -120,6 +122,16 @@ class ArchitectureSpace(SearchSpace[Architecture]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in self.declared.items())})"
+
+    @property
+    def declaration(self) -> dict[str, Any]:
+        """The parts; a cost, and what a subclass overrides, is code that no study keeps."""
+        return {"parts": [[name, part_to_json(part)] for name, part in self.declared.items()]}
+
+    @classmethod
+    def from_declaration(cls, declaration: Mapping[str, Any]) -> "ArchitectureSpace":
+        """The inverse of :attr:`declaration`, also after JSON."""
+        return cls(**{name: part_from_json(part) for name, part in declaration["parts"]})
 
     # -- Parameters
 

@@ -159,3 +159,27 @@ def check_block(name: str, block: Any) -> None:
             raise ValueError(f"`{name}` must have names like variables, but got {key!r}.")
         if not isinstance(value, Choice | Integer):
             raise TypeError(f"`{name}[{key!r}]` must be a Choice or an Integer, not {value!r}.")
+
+
+def part_to_json(part: Part) -> dict[str, Any]:
+    """All that a part says, for JSON."""
+    if isinstance(part, Choice):
+        return {"choice": list(part.options)}
+    if isinstance(part, Integer):
+        return {"integer": [part.low, part.high, part.step]}
+    if isinstance(part, Repeat):
+        return {"repeat": part_to_json(part.block), "depth": [part.low, part.high]}
+    return {"group": [[name, part_to_json(value)] for name, value in part.items()]}
+
+
+def part_from_json(said: Mapping[str, Any]) -> Any:
+    """The inverse of `part_to_json`."""
+    if "choice" in said:
+        return Choice(*said["choice"])
+    if "integer" in said:
+        return Integer(*said["integer"])
+    if "repeat" in said:
+        low, high = said["depth"]
+        depth = high if low == high else (low, high)
+        return Repeat(part_from_json(said["repeat"]), depth=depth)
+    return {name: part_from_json(value) for name, value in said["group"]}

@@ -9,6 +9,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution
 
 from optuna_dnas.search_space._base import SearchSpace
+from optuna_dnas.search_space._declared import ArchitectureSpace
 from optuna_dnas.search_space._mobilenet import MobileNetSpace
 from optuna_dnas.search_space._nasbench101 import NASBench101Space
 from optuna_dnas.search_space._nasbench101_unique import N_UNIQUE_CELLS
@@ -47,7 +48,8 @@ def space_from_json(text: str) -> SearchSpace[Any]:
         raise ValueError(f"No search space is declared by {text!r}: {error!r}.") from error
 
 
-_KINDS: dict[str, type[NASBench101Space] | type[MobileNetSpace]] = {
+_KINDS: dict[str, type[NASBench101Space] | type[MobileNetSpace] | type[ArchitectureSpace]] = {
+    "ArchitectureSpace": ArchitectureSpace,
     "NASBench101Space": NASBench101Space,
     "MobileNetSpace": MobileNetSpace,
 }
