@@ -39,7 +39,9 @@ from optuna_dnas.config import DNASConfig
 from optuna_dnas.controller import Controller
 from optuna_dnas.controller import make_controller
 from optuna_dnas.controller import missing_weights
+from optuna_dnas.exceptions import InvalidSpaceError
 from optuna_dnas.search_space import AskedParameters
+from optuna_dnas.search_space import check_space
 from optuna_dnas.search_space import FlatSpace
 from optuna_dnas.search_space import method_of_space
 from optuna_dnas.search_space import ProductSpace
@@ -57,8 +59,6 @@ _logger = get_logger(__name__)
 
 PREDICTION_KEY = "dnas:prediction"
 
-# A mistake in a user's space that so many trials in a row make is raised.
-_MAX_MISTAKES = 3
 _MAX_LISTED = 5  # names in a message
 _MAX_PROPOSED = 1_024  # trials that may be running at once in one process
 # Of the entropy of a study: any reader of JSON holds such a number exactly.
@@ -99,8 +99,9 @@ class DNASSampler(BaseSampler):
         space: The architecture space; by default it is the one that the study tells, or it is
             recognised. No proposal breaks its limits. A limit of cost that it was not declared
             with (a constraint called ``max_params``, say) is known where all finished trials tell
-            the same one; any other constraint is predicted, whatever its name. A mistake in a
-            space of your own is raised when it fails in three trials in a row.
+            the same one; any other constraint is predicted, whatever its name. A space of
+            your own is checked by `check_space` before the first trial, and a mistake in it is
+            raised.
         seed: Of all draws. One seed gives the same trials, in another process too. Without one,
             the study keeps what its first worker drew: all workers go on from the same entropy,
             also after a restart.
@@ -158,7 +159,7 @@ class DNASSampler(BaseSampler):
         self._unions: dict[Any, ParameterUnion] = {}
         self._searches: dict[Any, _StudySearch] = {}
         self._told: set[Any] = set()  # what need not be said twice
-        self._mistakes: list[str] = []  # of the space, in the latest trials in a row
+        self._is_checked = space is None or not space.has_own_code
         self._proposed: dict[Any, dict[str, Any]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -207,7 +208,7 @@ class DNASSampler(BaseSampler):
                 trials = get_trials(study, use_cache=False)
                 entropy = self._entropy(study, trial, trials)
                 claim = self._claim(study, trial, trials, search, entropy)
-            except _RepeatedMistakeError as mistake:
+            except _MistakeError as mistake:
                 raise mistake.error from None
             except Exception as error:  # A study must not die of its sampler.
                 self._warn_of_failure(trial, error)
@@ -353,9 +354,12 @@ class DNASSampler(BaseSampler):
     ) -> Proposal | None:
         try:
             proposal = search.core.propose(query)
-            self._mistakes.clear()
         except Exception as error:  # A study must not die of its sampler.
-            self._warn_of_failure(trial, error, search.space)
+            place = method_of_space(error, search.space)
+            if place is not None:
+                error.add_note(f"`{place}` failed: see `optuna_dnas.search_space.check_space`.")
+                raise _MistakeError(error) from error
+            self._warn_of_failure(trial, error)
             rng = np.random.default_rng([query.seed, 4, query.number])
             proposal = propose_random(search.space, query, rng, source="fallback")
         if proposal is None:
@@ -365,31 +369,28 @@ class DNASSampler(BaseSampler):
             )
         return proposal
 
-    def _warn_of_failure(
-        self, trial: FrozenTrial, error: Exception, space: SearchSpace[Any] | None = None
-    ) -> None:
-        """Say what failed; raise a mistake in a user's own space that keeps failing."""
-        place = None if space is None else method_of_space(error, space)
-        text = f"{type(error).__name__}: {error}"
+    def _warn_of_failure(self, trial: FrozenTrial, error: Exception) -> None:
         _logger.warning(
-            f"Trial {trial.number} is sampled at random, because "
-            + (f"`{place}`" if place else f"the model of {type(self).__name__}")
-            + f" failed: {text}"
+            f"Trial {trial.number} is sampled at random, because the model of "
+            f"{type(self).__name__} failed: {type(error).__name__}: {error}"
         )
         _logger.debug(f"Where it failed in trial {trial.number}:", exc_info=error)
-        if place is None:
-            self._mistakes.clear()
+
+    def _check_own_space(self) -> None:
+        """Raise a mistake in the user's own space before it costs an evaluation."""
+        if self._is_checked or self._space is None:
             return
-        self._mistakes.append(f"{place}: {type(error).__name__}")
-        if self._mistakes[-_MAX_MISTAKES:] == [self._mistakes[-1]] * _MAX_MISTAKES:
-            self._mistakes.clear()
-            error.add_note(f"`{place}` failed in {_MAX_MISTAKES} trials in a row.")
-            raise _RepeatedMistakeError(error)
+        try:
+            check_space(self._space)
+        except InvalidSpaceError as error:
+            raise _MistakeError(error) from error
+        self._is_checked = True
 
     def _search_for(
         self, study: Study, search_space: Mapping[str, BaseDistribution]
     ) -> "_StudySearch":
         """The search in the space in which the asked parameters make an architecture."""
+        self._check_own_space()
         space = self._declared_for(study)
         known = self._known_parameters(study)
         distributions, other_ranges = known.distributions, known.other_ranges
@@ -566,8 +567,8 @@ class _StudySearch(NamedTuple):
     """Distributions, and other ranges: what the space was made for."""
 
 
-class _RepeatedMistakeError(Exception):
-    """A mistake in a user's space that is to be raised."""
+class _MistakeError(Exception):
+    """A mistake in a user's space, which is raised."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(error)

@@ -5,6 +5,7 @@ from optuna_dnas.search_space._base import SearchSpace
 from optuna_dnas.search_space._cells import ABSENT
 from optuna_dnas.search_space._cells import edge_pairs
 from optuna_dnas.search_space._cells import OPS
+from optuna_dnas.search_space._check import check_space
 from optuna_dnas.search_space._columns import Column
 from optuna_dnas.search_space._cost import Cost
 from optuna_dnas.search_space._cost import COST_NAMES
@@ -76,6 +77,7 @@ __all__ = [
     "SearchSpace",
     "Setting",
     "Stage",
+    "check_space",
     "edge_pairs",
     "method_of_space",
     "read_limits",

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 import copy
 from functools import cached_property
 from typing import Any
+from typing import ClassVar
 from typing import Generic
+from typing import Literal
 from typing import Self
 from typing import TypeVar
 
@@ -35,6 +37,9 @@ class SearchSpace(abc.ABC, Generic[ArchitectureT]):
     on thousands of candidates at a time. N: architectures, T: tokens of one.
     """
 
+    search: ClassVar[Literal["declared", "joint", "flat"]] = "joint"
+    """Which search of `DNASConfig` serves it."""
+
     limits: CostLimits = CostLimits()
     """What a search may propose; the space itself is not smaller for it."""
 
@@ -57,6 +62,11 @@ class SearchSpace(abc.ABC, Generic[ArchitectureT]):
     def parts(self) -> "tuple[SearchSpace[Any], ...]":
         """The spaces that this one is a product of; by default itself."""
         return (self,)
+
+    @property
+    def has_own_code(self) -> bool:
+        """Whether somebody else than this package wrote some of it."""
+        return type(self).__module__.partition(".")[0] != __name__.partition(".")[0]
 
     def suggest(self, trial: BaseTrial) -> ArchitectureT:
         """Ask a trial for all parameters.

@@ -144,7 +144,9 @@ class CostLimits:
 
         Of several maxima, the nearest. Beyond any limit it is negative: by what share of it.
         """
-        below = (1.0 - costs / np.array(self.high)).min(axis=1)
+        shares = np.zeros(costs.shape)
+        np.divide(costs, self.high, out=shares, where=np.isfinite(self.high))
+        below = (1.0 - shares).min(axis=1)
         low = np.array(self.low)
         above = np.where(low > 0, costs / np.where(low > 0, low, 1.0) - 1.0, np.inf).min(axis=1)
         headroom: FloatArray = np.where(above < 0, np.minimum(below, above), below)

@@ -133,6 +133,10 @@ class ArchitectureSpace(SearchSpace[Architecture]):
         """The inverse of :attr:`declaration`, also after JSON."""
         return cls(**{name: part_from_json(part) for name, part in declaration["parts"]})
 
+    @property
+    def has_own_code(self) -> bool:
+        return super().has_own_code or self._cost is not None
+
     # -- Parameters
 
     @cached_property
@@ -324,17 +328,23 @@ class ArchitectureSpace(SearchSpace[Architecture]):
         return None if self._cost is None else self._cost(architecture)
 
     def token_costs(self, tokens: TokenArray) -> FloatArray | None:
+        """(N, T) tokens -> (N, 2); infinite where they are not valid."""
         if self._cost is None:
             return None
         if len(self._known_costs) > _MAX_COSTS:
             self._known_costs.clear()
-        keys = [row.tobytes() for row in np.ascontiguousarray(tokens, dtype=np.int64)]
-        new = [n for n, key in enumerate(keys) if key not in self._known_costs]
-        for n, architecture in zip(new, self.tokens_to_architectures(tokens[new]), strict=True):
+        canonical, valid = self.canonicalize(tokens)
+        rows = np.flatnonzero(valid)
+        keys = [row.tobytes() for row in canonical[rows]]
+        row_of = dict(zip(keys, rows, strict=True))
+        new = {key: row for key, row in row_of.items() if key not in self._known_costs}
+        architectures = self.tokens_to_architectures(canonical[list(new.values())])
+        for key, architecture in zip(new, architectures, strict=True):
             cost = self._cost(architecture)
-            self._known_costs[keys[n]] = cost.flops, cost.params
-        costs = [self._known_costs[key] for key in keys]
-        return np.array(costs, dtype=float).reshape(-1, 2)
+            self._known_costs[key] = cost.flops, cost.params
+        costs = np.full((len(tokens), 2), np.inf)
+        costs[rows] = np.reshape([self._known_costs[key] for key in keys], (-1, 2))
+        return costs
 
     def descriptors(self, tokens: TokenArray) -> FloatArray:
         """(N, T) canonical tokens -> (N, F).

@@ -36,6 +36,8 @@ class FlatSpace(SearchSpace[dict[str, Any]]):
         other_ranges: More distributions that some of them have.
     """
 
+    search = "flat"
+
     def __init__(
         self,
         distributions: Mapping[str, BaseDistribution],

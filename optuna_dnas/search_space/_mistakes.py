@@ -15,7 +15,7 @@ def method_of_space(error: Exception, space: SearchSpace[Any]) -> str | None:
         places = (method_of_space(error, part) for part in space.parts)
         return next((place for place in places if place is not None), None)
     kind = type(space)
-    if kind.__module__.partition(".")[0] == __name__.partition(".")[0]:
+    if not space.has_own_code:
         return None
     if isinstance(error, InvalidSpaceError):
         return error.method

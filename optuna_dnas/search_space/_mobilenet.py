@@ -54,6 +54,8 @@ class MobileNetSpace(SearchSpace[MobileNetSpec]):
         ValueError: No network is within the limits; the message names the one that is too tight.
     """
 
+    search = "declared"
+
     def __init__(
         self, shape: MobileNetShape | None = None, *, limits: CostLimits | None = None
     ) -> None:

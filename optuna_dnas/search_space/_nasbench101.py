@@ -55,6 +55,8 @@ class NASBench101Space(SearchSpace[ModelSpec]):
         ValueError: No cell is within the limits; the message names the one that is too tight.
     """
 
+    search = "declared"
+
     def __init__(
         self,
         *,

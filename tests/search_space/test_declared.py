@@ -232,6 +232,17 @@ def test_costs_are_those_of_the_function_called_once_an_architecture() -> None:
     assert space.knows_costs
 
 
+def test_what_is_no_architecture_has_no_finite_cost() -> None:
+    rng = np.random.default_rng(0)
+    n_choices = [token.n_choices for token in MLP.vocabulary.tokens]
+    tokens = rng.integers(0, n_choices, (200, len(n_choices)))
+    canonical, valid = MLP.canonicalize(tokens)
+    costs = MLP.token_costs(tokens)
+    assert costs is not None
+    np.testing.assert_array_equal(np.isfinite(costs).all(axis=1), valid)
+    np.testing.assert_array_equal(costs, MLP.token_costs(canonical))
+
+
 def test_without_a_cost_none_is_known() -> None:
     space = ArchitectureSpace(layers=LAYERS)
     assert space.token_costs(space.enumerate_tokens()) is None
