@@ -184,11 +184,6 @@ class DisentangledLatent(Latent):
         return np.zeros(self.config.latent_dim, dtype=np.int64)
 
     @property
-    def has_effect(self) -> BoolArray:
-        """(D,) none: dimensions are of any size, and share what they mean."""
-        return np.zeros(self.config.latent_dim, dtype=bool)
-
-    @property
     def half_width(self) -> FloatArray:
         """(D,) in standard deviations of a code."""
         return np.full(self.config.latent_dim, _HALF_WIDTH)

@@ -32,9 +32,12 @@ class Latent(abc.ABC):
         """(D,) dimensions of one group are equally relevant; groups count from 0, without gaps."""
 
     @property
-    @abc.abstractmethod
     def has_effect(self) -> BoolArray:
-        """(D,) dimensions that mean something alone: a category, or a number in [0, 1]."""
+        """(D,) dimensions that mean something alone: a category, or a number in [0, 1].
+
+        By default none does.
+        """
+        return np.zeros(len(self.is_categorical), dtype=bool)
 
     @property
     @abc.abstractmethod
