@@ -25,6 +25,8 @@ from optuna_dnas.search_space._mobilenet_spec import MobileNetSpec
 from optuna_dnas.search_space._model_spec import ModelSpec
 from optuna_dnas.search_space._nasbench101 import NASBench101Space
 from optuna_dnas.search_space._nasbench101_cost import NetworkShape
+from optuna_dnas.search_space._nasbench201 import NASBENCH201_OPS
+from optuna_dnas.search_space._nasbench201 import NASBench201Space
 from optuna_dnas.search_space._parameters import AskedParameters
 from optuna_dnas.search_space._parts import Choice
 from optuna_dnas.search_space._parts import Integer
@@ -68,7 +70,9 @@ __all__ = [
     "MobileNetSpace",
     "MobileNetSpec",
     "ModelSpec",
+    "NASBENCH201_OPS",
     "NASBench101Space",
+    "NASBench201Space",
     "NetworkShape",
     "OPS",
     "Picture",
