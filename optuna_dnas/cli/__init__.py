@@ -7,6 +7,7 @@ from optuna_dnas.cli._convert import convert
 from optuna_dnas.cli._dashboard import dashboard
 from optuna_dnas.cli._explain import explain
 from optuna_dnas.cli._search import search
+from optuna_dnas.cli._space import space
 from optuna_dnas.cli._supernet import supernet
 
 
@@ -21,6 +22,7 @@ main.add_command(benchmark)
 main.add_command(convert)
 main.add_command(dashboard)
 main.add_command(explain)
+main.add_command(space)
 main.add_command(supernet)
 
 __all__ = ["main"]

@@ -15,6 +15,9 @@ from optuna_dnas.search_space._cost import read_limits
 from optuna_dnas.search_space._declared import ArchitectureSpace
 from optuna_dnas.search_space._declared import Leaf
 from optuna_dnas.search_space._flat import FlatSpace
+from optuna_dnas.search_space._inference import declaration_code
+from optuna_dnas.search_space._inference import infer_space
+from optuna_dnas.search_space._inference import Inferred
 from optuna_dnas.search_space._mistakes import method_of_space
 from optuna_dnas.search_space._mobilenet import MobileNetSpace
 from optuna_dnas.search_space._mobilenet_shape import LayerShape
@@ -60,6 +63,7 @@ __all__ = [
     "FONT_SIZE",
     "FlatSpace",
     "ProductSpace",
+    "Inferred",
     "Integer",
     "Key",
     "LIMIT_KEYS",
@@ -82,7 +86,9 @@ __all__ = [
     "Setting",
     "Stage",
     "check_space",
+    "declaration_code",
     "edge_pairs",
+    "infer_space",
     "method_of_space",
     "read_limits",
     "recognize",

@@ -80,8 +80,8 @@ class ArchitectureSpace(SearchSpace[Architecture]):
         architecture.layers[0].width, architecture.head
 
     Optuna parameters: ``head``; ``n_layers``, and ``layers_0_width``, ``layers_0_skip``,
-    ``layers_1_width`` ... A trial asks for those that exist. What an objective suggests besides,
-    a learning rate, say, is searched together with the architecture.
+    ``layers_1_width`` ... (or other names, see `Repeat`). A trial asks for those that exist. What
+    an objective suggests besides, a learning rate, say, is searched together with it.
 
     All that follows from the declaration can be overridden: an equivalence (`canonicalize`), a
     cost (`token_costs`), descriptors, pictures.
@@ -90,6 +90,7 @@ class ArchitectureSpace(SearchSpace[Architecture]):
         cost: Architecture -> `Cost`, exact; by default unknown.
         limits: What a search may propose; needs ``cost``.
         parts: A `Choice`, an `Integer`, a dict of several, or a `Repeat`, by name.
+        named: The same, by keyword.
 
     Raises:
         ValueError: There are no parts, or two parameters have one name.
@@ -98,11 +99,14 @@ class ArchitectureSpace(SearchSpace[Architecture]):
 
     def __init__(
         self,
+        parts: Mapping[str, Part] | None = None,
+        /,
         *,
         cost: Callable[[Architecture], Cost] | None = None,
         limits: CostLimits | None = None,
-        **parts: Part,
+        **named: Part,
     ) -> None:
+        parts = {**(parts or {}), **named}
         if not parts:
             raise ValueError("`ArchitectureSpace` needs at least one part.")
         for name, part in parts.items():
@@ -131,7 +135,7 @@ class ArchitectureSpace(SearchSpace[Architecture]):
     @classmethod
     def from_declaration(cls, declaration: Mapping[str, Any]) -> "ArchitectureSpace":
         """The inverse of :attr:`declaration`, also after JSON."""
-        return cls(**{name: part_from_json(part) for name, part in declaration["parts"]})
+        return cls({name: part_from_json(part) for name, part in declaration["parts"]})
 
     @property
     def has_own_code(self) -> bool:
@@ -390,9 +394,9 @@ def _leaves(parts: Mapping[str, Part]) -> Iterator[Leaf]:
             if part.low < part.high:
                 depth_token = t
                 depth = Integer(part.low, part.high)
-                of_part.append(Leaf(f"n_{name}", depth, name, depth_of=part))
+                of_part.append(Leaf(part.depth_parameter(name), depth, name, depth_of=part))
             of_part += [
-                Leaf(_join(name, k, key), value, name, key, block=(part, k, depth_token))
+                Leaf(part.parameter(name, k, key), value, name, key, block=(part, k, depth_token))
                 for k in range(part.high)
                 for key, value in part.fields.items()
             ]
@@ -402,8 +406,8 @@ def _leaves(parts: Mapping[str, Part]) -> Iterator[Leaf]:
         t += len(of_part)
 
 
-def _join(*words: str | int | None) -> str:
-    return "_".join(str(word) for word in words if word is not None)
+def _join(part: str, field: str) -> str:
+    return f"{part}_{field}"
 
 
 def _build(name: str, part: Part, params: Mapping[str, Any]) -> Any:
@@ -411,12 +415,12 @@ def _build(name: str, part: Part, params: Mapping[str, Any]) -> Any:
         return params[name]
     if not isinstance(part, Repeat):
         return Architecture(**{key: params[_join(name, key)] for key in part})
-    depth = params[f"n_{name}"] if part.low < part.high else part.high
+    depth = params[part.depth_parameter(name)] if part.low < part.high else part.high
     fields = part.fields
     if None in fields:
-        return tuple(params[_join(name, k)] for k in range(depth))
+        return tuple(params[part.parameter(name, k, None)] for k in range(depth))
     return tuple(
-        Architecture(**{str(key): params[_join(name, k, key)] for key in fields})
+        Architecture(**{str(key): params[part.parameter(name, k, key)] for key in fields})
         for k in range(depth)
     )
 
@@ -431,10 +435,10 @@ def _flatten(
             yield name, value
         elif isinstance(part, Repeat):
             if part.low < part.high:
-                yield f"n_{name}", len(value)
+                yield part.depth_parameter(name), len(value)
             for k, entry in enumerate(value):
                 for key in part.fields:
-                    yield _join(name, k, key), entry if key is None else entry[key]
+                    yield part.parameter(name, k, key), entry if key is None else entry[key]
         else:
             for key in part:
                 yield _join(name, key), value[key]

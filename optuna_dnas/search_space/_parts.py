@@ -109,20 +109,42 @@ class Repeat:
     Args:
         block: One choice, or several by name.
         depth: How many times: a number, or the least and the most.
+        names: What its parameters are called, with ``{k}`` for the number of a block and
+            ``{field}`` for the name of a choice; by default ``layers_{k}_{field}`` of a part that
+            is called ``layers``.
+        depth_name: What the depth is called; by default ``n_layers``.
+        first: The number of the first block in names.
 
     Raises:
-        ValueError: The depth is no such thing, or the block is empty.
+        ValueError: The depth is no such thing, or the block is empty, or names are not different.
         TypeError: The block is no choice.
     """
 
     block: Block
     depth: int | tuple[int, int] = field(kw_only=True)
+    names: str | None = field(default=None, kw_only=True)
+    depth_name: str | None = field(default=None, kw_only=True)
+    first: int = field(default=0, kw_only=True)
 
     def __post_init__(self) -> None:
         low, high = self.low, self.high
         if not (isinstance(low, int) and isinstance(high, int) and 0 <= low <= high and high > 0):
             raise ValueError(f"`depth` must be like 4 or (1, 6), but got {self.depth!r}.")
         check_block("block", self.block)
+        needed = ["{k}", "{field}"] if None not in self.fields else ["{k}"]
+        if self.names is not None and not all(word in self.names for word in needed):
+            raise ValueError(f"`names` must hold {' and '.join(needed)}, but is {self.names!r}.")
+
+    def depth_parameter(self, part: str) -> str:
+        """The name of the depth, of a part that is called so."""
+        return f"n_{part}" if self.depth_name is None else self.depth_name
+
+    def parameter(self, part: str, k: int, field: str | None) -> str:
+        """The name of a choice of block ``k``, counted from 0."""
+        if self.names is None:
+            words = [part, str(k + self.first), *([] if field is None else [field])]
+            return "_".join(words)
+        return self.names.replace("{k}", str(k + self.first)).replace("{field}", field or "")
 
     @property
     def low(self) -> int:
@@ -168,7 +190,13 @@ def part_to_json(part: Part) -> dict[str, Any]:
     if isinstance(part, Integer):
         return {"integer": [part.low, part.high, part.step]}
     if isinstance(part, Repeat):
-        return {"repeat": part_to_json(part.block), "depth": [part.low, part.high]}
+        return {
+            "repeat": part_to_json(part.block),
+            "depth": [part.low, part.high],
+            "names": part.names,
+            "depth_name": part.depth_name,
+            "first": part.first,
+        }
     return {"group": [[name, part_to_json(value)] for name, value in part.items()]}
 
 
@@ -181,5 +209,11 @@ def part_from_json(said: Mapping[str, Any]) -> Any:
     if "repeat" in said:
         low, high = said["depth"]
         depth = high if low == high else (low, high)
-        return Repeat(part_from_json(said["repeat"]), depth=depth)
+        return Repeat(
+            part_from_json(said["repeat"]),
+            depth=depth,
+            names=said["names"],
+            depth_name=said["depth_name"],
+            first=said["first"],
+        )
     return {name: part_from_json(value) for name, value in said["group"]}
