@@ -15,6 +15,7 @@ import numpy as np
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.benchmarking import Comparison
+from optuna_dnas.benchmarking import format_summary
 from optuna_dnas.benchmarking import format_table
 from optuna_dnas.benchmarking import load_comparisons
 from optuna_dnas.benchmarking import mean_and_error
@@ -50,6 +51,7 @@ class Curve(NamedTuple):
 @click.command(context_settings={"show_default": True})
 @click.argument("results", type=click.Path(path_type=Path, exists=True))
 @click.option("--at", "checkpoints", type=int, multiple=True, default=(50, 100, 150))
+@click.option("--summary", is_flag=True, help="One table, a line a problem, of the end of runs.")
 @click.option("--regret", is_flag=True, help="The distance to the optimum, not the value.")
 @click.option("--scale", default=1.0, help="Of the values: 100 for percentage points.")
 @click.option("--target", type=float, help="Tell when the mean of each sampler reaches it.")
@@ -57,6 +59,7 @@ class Curve(NamedTuple):
 def main(
     results: Path,
     checkpoints: tuple[int, ...],
+    summary: bool,
     regret: bool,
     scale: float,
     target: float | None,
@@ -67,7 +70,9 @@ def main(
         comparisons = load_comparisons(read_records(results), regret=regret, scale=scale)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
-    for comparison in comparisons:
+    if summary:
+        click.echo(format_summary(comparisons))
+    for comparison in [] if summary else comparisons:
         click.echo(f"\n### {comparison.name}\n\n{format_table(comparison, checkpoints)}")
         if target is not None:
             click.echo(f"\n{format_reached(comparison, target)}")

@@ -8,6 +8,7 @@ from typing import Any
 from optuna.study import Study
 
 from optuna_dnas._optuna_compat import get_logger
+from optuna_dnas._optuna_compat import set_study_user_attr
 from optuna_dnas._optuna_compat import study_user_attrs
 from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.search_space import space_from_json
@@ -24,7 +25,7 @@ def declare_space(study: Study, space: SearchSpace[Any]) -> None:
     """Keep a space with a study; one that cannot be written down is left out."""
     text = space_to_json(space)
     if text is not None and study_user_attrs(study).get(SPACE_KEY) != text:
-        study.set_user_attr(SPACE_KEY, text)
+        set_study_user_attr(study, SPACE_KEY, text)
 
 
 def declared_space(study: Study) -> SearchSpace[Any] | None:

@@ -219,6 +219,11 @@ def study_user_attrs(study: Study) -> dict[str, Any]:
     return study._storage.get_study_user_attrs(study._study_id)
 
 
+def set_study_user_attr(study: Study, key: str, value: Any) -> None:
+    """``study.set_user_attr``, also of Hyperband's wrapper of a study."""
+    study._storage.set_study_user_attr(study._study_id, key, value)
+
+
 def get_logger(name: str) -> Any:
     """A logger that obeys ``optuna.logging.set_verbosity``."""
     return optuna.logging.get_logger(f"optuna.{name}")

@@ -62,6 +62,7 @@ def _joint_search() -> SearchConfig:
     """
     return replace(
         _declared_search(),
+        n_startup_trials=10,
         from_queue=False,
         n_candidates=1_500,
         predictor=GaussianProcessConfig(

@@ -106,7 +106,7 @@ class DNASSampler(BaseSampler):
             the study keeps what its first worker drew: all workers go on from the same entropy,
             also after a restart.
         n_startup_trials: Random architectures before the model is first asked; by default 16
-            for an architecture space and 10 for any other.
+            for a built-in architecture space and 10 for any other.
         config: All other settings.
         independent_sampler: For parameters that the sampler cannot foresee; by default they are
             drawn uniformly.
@@ -186,11 +186,11 @@ class DNASSampler(BaseSampler):
             if space is not None and self._is_joint_trained:
                 return _without_single(space.distributions)
             known = self._known_parameters(study)
-        distributions = known.distributions
-        several = {name: distributions[name] for name in known.other_ranges}
+        distributions, several = known.distributions, set(known.other_ranges)
         if space is not None:
-            distributions = distributions | space.distributions
-        return {**_without_single(distributions), **several}
+            distributions = space.distributions | distributions | space.distributions
+            several -= space.distributions.keys()
+        return _without_single(distributions) | {name: distributions[name] for name in several}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -395,9 +395,11 @@ class DNASSampler(BaseSampler):
         known = self._known_parameters(study)
         distributions, other_ranges = known.distributions, known.other_ranges
         if space is not None:
-            distributions = distributions | space.distributions
-            if self._is_joint_trained:
-                distributions = space.distributions
+            own = space.distributions
+            beside = {} if self._is_joint_trained else distributions
+            # The order does not change when a trial has shown the parameters of the space, too.
+            distributions = own | beside | own
+            other_ranges = {name: r for name, r in other_ranges.items() if name not in own}
         if not _includes(distributions, search_space):
             space, distributions, other_ranges = None, dict(search_space), {}
         # By name: choices that cannot be hashed are no key. What is unchanged is the same object.
@@ -467,10 +469,12 @@ class DNASSampler(BaseSampler):
         core = LatentSearch(space, controller, config)
         path = missing_weights(space.parts[0], self._config.controller)
         if path is not None and self._config.semi_supervised is None:
-            _logger.info(
-                f"The autoencoder of {type(space.parts[0]).__name__} is trained once, while the "
-                f"first trials run, and kept in {path.parent}."
-            )
+            if path not in self._told:
+                self._told.add(path)
+                _logger.info(
+                    f"The autoencoder of {type(space.parts[0]).__name__} is trained once, while "
+                    f"the first trials run, and kept in {path.parent}."
+                )
             core.prepare()
         return core
 

@@ -3,6 +3,7 @@
 from optuna_dnas.benchmarking._comparison import Comparison
 from optuna_dnas.benchmarking._comparison import format_mean
 from optuna_dnas.benchmarking._comparison import format_p
+from optuna_dnas.benchmarking._comparison import format_summary
 from optuna_dnas.benchmarking._comparison import format_table
 from optuna_dnas.benchmarking._comparison import load_comparisons
 from optuna_dnas.benchmarking._comparison import mean_and_error
@@ -26,6 +27,7 @@ __all__ = [
     "Comparison",
     "format_mean",
     "format_p",
+    "format_summary",
     "format_table",
     "is_feasible",
     "load_comparisons",

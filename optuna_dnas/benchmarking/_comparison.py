@@ -130,6 +130,23 @@ def format_table(
         cells = [_cell(comparison, sampler, k) for k in checkpoints]
         means = [f"{comparison.overheads[sampler][title]:.2f}" for title in overheads]
         rows.append([sampler, str(len(runs)), *cells, *means])
+    return _table(rows)
+
+
+def format_summary(comparisons: Sequence[Comparison]) -> str:
+    """Markdown, a line for each problem: what all samplers have after the shortest of its runs."""
+    samplers = dict.fromkeys(name for comparison in comparisons for name in comparison.best)
+    rows = [["problem", "runs", "after", *samplers]]
+    for comparison in comparisons:
+        of_samplers = comparison.best.values()
+        n_runs = max(map(len, of_samplers))
+        end = min(len(values) for runs in of_samplers for values in runs.values())
+        cells = [_cell(comparison, s, end) if s in comparison.best else "-" for s in samplers]
+        rows.append([comparison.name, str(n_runs), str(end), *cells])
+    return _table(rows)
+
+
+def _table(rows: list[list[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     rows.insert(1, ["-" * width for width in widths])
     padded = [[c.ljust(w) for c, w in zip(row, widths, strict=True)] for row in rows]

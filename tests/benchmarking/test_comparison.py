@@ -8,6 +8,7 @@ import pytest
 
 from optuna_dnas.benchmarking import format_mean
 from optuna_dnas.benchmarking import format_p
+from optuna_dnas.benchmarking import format_summary
 from optuna_dnas.benchmarking import format_table
 from optuna_dnas.benchmarking import load_comparisons
 
@@ -28,6 +29,21 @@ def test_table_of_known_numbers() -> None:
         f"| TPE     | 3    | 4 ({P:.3f}".replace("0.0", ".0")
         + ")    | -        | 2.00    | 0.00     | 0.25           |",
     ]
+
+
+def test_a_summary_has_a_line_for_each_problem() -> None:
+    """With the ends of its runs, whoever took part."""
+    alone = [r | {"problem": "other", "queries": 2, "best": r["best"][:2]} for r in LINES[:1]]
+    comparisons = load_comparisons([*LINES, *alone])
+    title, _, first, second = format_summary(comparisons).splitlines()
+    names = [cell.strip() for cell in title.strip("|").split("|")]
+    assert names == ["problem", "runs", "after", "DNAS", "TPE"]
+    cells = [cell.strip() for cell in first.strip("|").split("|")]
+    (comparison, _) = comparisons
+    table = [line.split("|") for line in format_table(comparison, (2,)).splitlines()]
+    assert cells[:3] == [comparison.name, "3", "2"]
+    assert cells[3:] == [table[2][3].strip(), table[3][3].strip()]
+    assert [cell.strip() for cell in second.strip("|").split("|")][:3] == ["other", "1", "2"]
 
 
 def test_table_has_the_columns_that_are_asked_for() -> None:
