@@ -212,8 +212,8 @@ def part_from_json(said: Mapping[str, Any]) -> Any:
         return Repeat(
             part_from_json(said["repeat"]),
             depth=depth,
-            names=said["names"],
-            depth_name=said["depth_name"],
-            first=said["first"],
+            names=said.get("names"),
+            depth_name=said.get("depth_name"),
+            first=said.get("first", 0),
         )
     return {name: part_from_json(value) for name, value in said["group"]}
