@@ -35,6 +35,16 @@ def test_digits() -> None:
 
 
 @pytest.mark.slow
+def test_own_space() -> None:
+    *layers, norm, training, accuracy = run("own_space.py").splitlines()
+    assert 1 <= len(layers) <= 6
+    assert all(line.startswith(f"layers[{k}]: width ") for k, line in enumerate(layers))
+    assert norm.startswith("norm: ")
+    assert training.startswith("rate ")
+    assert float(accuracy.split()[1]) > 0.97
+
+
+@pytest.mark.slow
 def test_train_digits() -> None:
     lines = run("train_digits.py").splitlines()
     assert lines[0].startswith("validation 0.9")
