@@ -6,11 +6,24 @@ from pathlib import Path
 import re
 import subprocess
 import sys
+from types import ModuleType
 
+import numpy as np
 import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name.removesuffix(".py"), EXAMPLES / name)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def run(name: str, *arguments: str) -> str:
@@ -42,6 +55,27 @@ def test_own_space() -> None:
     assert norm.startswith("norm: ")
     assert training.startswith("rate ")
     assert float(accuracy.split()[1]) > 0.97
+
+
+def test_costs_of_transformers_are_those_of_modules_that_are_built() -> None:
+    """Multiply-adds as PyTorch counts them, which takes a multiply-add for two operations."""
+    example = load("transformer.py")
+    for architecture in example.SPACE.sample(np.random.default_rng(0), 25):
+        network = example.Transformer(architecture)
+        counted = example.cost(architecture)
+        assert counted.params == sum(p.numel() for p in network.parameters())
+        with FlopCounterMode(display=False) as counter:
+            network(torch.zeros(1, 8, 8))
+        assert 2 * counted.flops == counter.get_total_flops()
+
+
+@pytest.mark.slow
+def test_transformer() -> None:
+    *drawing, cost, accuracy = run("transformer.py").splitlines()
+    assert drawing[0].startswith("embedding: ")
+    assert drawing[1].startswith("layers[0]: heads ")
+    assert int(cost.split()[0].replace(",", "")) <= 500_000
+    assert float(accuracy.split()[1]) > 0.9
 
 
 @pytest.mark.slow

@@ -121,7 +121,10 @@ class ArchitectureSpace(SearchSpace[Architecture]):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"Two parameters are called {', '.join(map(repr, twice))}.")
-        if self.limits.is_bounded and cost is None:
+        self._check_limits()
+
+    def _check_limits(self) -> None:
+        if self.limits.is_bounded and self._cost is None:
             raise ValueError("`limits` need a `cost`.")
 
     def __repr__(self) -> str:
@@ -336,18 +339,19 @@ class ArchitectureSpace(SearchSpace[Architecture]):
         if self._cost is None:
             return None
         if len(self._known_costs) > _MAX_COSTS:
-            self._known_costs.clear()
+            self._known_costs = {}  # A thread that has the old ones keeps them.
+        known = self._known_costs
         canonical, valid = self.canonicalize(tokens)
         rows = np.flatnonzero(valid)
         keys = [row.tobytes() for row in canonical[rows]]
         row_of = dict(zip(keys, rows, strict=True))
-        new = {key: row for key, row in row_of.items() if key not in self._known_costs}
+        new = {key: row for key, row in row_of.items() if key not in known}
         architectures = self.tokens_to_architectures(canonical[list(new.values())])
         for key, architecture in zip(new, architectures, strict=True):
             cost = self._cost(architecture)
-            self._known_costs[key] = cost.flops, cost.params
+            known[key] = cost.flops, cost.params
         costs = np.full((len(tokens), 2), np.inf)
-        costs[rows] = np.reshape([self._known_costs[key] for key in keys], (-1, 2))
+        costs[rows] = np.reshape([known[key] for key in keys], (-1, 2))
         return costs
 
     def descriptors(self, tokens: TokenArray) -> FloatArray:

@@ -247,8 +247,11 @@ def test_without_a_cost_none_is_known() -> None:
     space = ArchitectureSpace(layers=LAYERS)
     assert space.token_costs(space.enumerate_tokens()) is None
     assert space.cost(space.sample(np.random.default_rng(0), 1)[0]) is None
+    limits = CostLimits.by_name(max_params=100)
     with pytest.raises(ValueError, match="`limits` need a `cost`"):
-        ArchitectureSpace(layers=LAYERS, limits=CostLimits.by_name(max_params=100))
+        ArchitectureSpace(layers=LAYERS, limits=limits)
+    with pytest.raises(ValueError, match="`limits` need a `cost`"):
+        space.within(limits)
 
 
 # -- Equivalences
