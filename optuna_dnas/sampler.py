@@ -182,15 +182,10 @@ class DNASSampler(BaseSampler):
     ) -> dict[str, BaseDistribution]:
         """All parameters of the architecture space, and all that finished trials had."""
         with self._lock:
-            space = self._declared_for(study)
-            if space is not None and self._is_joint_trained:
-                return _without_single(space.distributions)
-            known = self._known_parameters(study)
-        distributions, several = known.distributions, set(known.other_ranges)
-        if space is not None:
-            distributions = space.distributions | distributions | space.distributions
-            several -= space.distributions.keys()
-        return _without_single(distributions) | {name: distributions[name] for name in several}
+            _, distributions, other_ranges = self._asked(study)
+        # A range may hold a single value where another one of the same parameter does not.
+        several = {name: distributions[name] for name in other_ranges}
+        return _without_single(distributions) | several
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -391,15 +386,7 @@ class DNASSampler(BaseSampler):
     ) -> "_StudySearch":
         """The search in the space in which the asked parameters make an architecture."""
         self._check_own_space()
-        space = self._declared_for(study)
-        known = self._known_parameters(study)
-        distributions, other_ranges = known.distributions, known.other_ranges
-        if space is not None:
-            own = space.distributions
-            beside = {} if self._is_joint_trained else distributions
-            # The order does not change when a trial has shown the parameters of the space, too.
-            distributions = own | beside | own
-            other_ranges = {name: r for name, r in other_ranges.items() if name not in own}
+        space, distributions, other_ranges = self._asked(study)
         if not _includes(distributions, search_space):
             space, distributions, other_ranges = None, dict(search_space), {}
         # By name: choices that cannot be hashed are no key. What is unchanged is the same object.
@@ -416,6 +403,26 @@ class DNASSampler(BaseSampler):
         history = History(space, study.directions)
         new = _StudySearch(space, history, core, (distributions, other_ranges))
         return keep(self._searches, key, lambda: new)
+
+    def _asked(
+        self, study: Study
+    ) -> tuple[
+        SearchSpace[Any] | None,
+        Mapping[str, BaseDistribution],
+        Mapping[str, Sequence[BaseDistribution]],
+    ]:
+        """The declared space, if any, and all parameters with their distributions.
+
+        The order does not change when a trial has shown the parameters of the space, too.
+        """
+        space, known = self._declared_for(study), self._known_parameters(study)
+        if space is None:
+            return None, known.distributions, known.other_ranges
+        own = space.distributions
+        if self._is_joint_trained:
+            return space, own, {}
+        others = {name: r for name, r in known.other_ranges.items() if name not in own}
+        return space, own | known.distributions | own, others
 
     def _declared_for(self, study: Study) -> SearchSpace[Any] | None:
         """The space of the sampler, or the one that the study's objective declares."""

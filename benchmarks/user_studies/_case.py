@@ -63,7 +63,7 @@ class Case(abc.ABC):
         return trial.value
 
     def notes(self, trials: list[optuna.trial.FrozenTrial]) -> dict[str, float]:
-        """What else is reported of a study, by name."""
+        """Further figures of a study, by name."""
         return {}
 
 

@@ -96,7 +96,7 @@ class Millions(Case):
 class OtherImages(Case):
     """Mobile networks of images of 96 pixels, within 60 million multiply-adds.
 
-    Recognised are networks for 224 pixels. The accuracy is a formula: saturating returns of the
+    Recognized are networks for 224 pixels. The accuracy is a formula: saturating returns of the
     kernel and the expansion of each layer, with weights by chance.
     """
 

@@ -134,7 +134,7 @@ def format_table(
 
 
 def format_summary(comparisons: Sequence[Comparison]) -> str:
-    """Markdown, a line for each problem: what all samplers have after the shortest of its runs."""
+    """Markdown, a line for each problem: all samplers at the end of its shortest run."""
     samplers = dict.fromkeys(name for comparison in comparisons for name in comparison.best)
     rows = [["problem", "runs", "after", *samplers]]
     for comparison in comparisons:

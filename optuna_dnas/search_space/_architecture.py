@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Architecture(Mapping[str, Any]):
-    """What was chosen, by name: ``a.layers[2].width`` and ``a["head"]`` are both fine.
+    """The options chosen, by name: ``a.layers[2].width`` and ``a["head"]`` are both fine.
 
     A repeated block is a tuple with an entry for each block that exists.
 

@@ -38,7 +38,10 @@ def check_space(space: SearchSpace[Any], *, n: int = 64, seed: int = 0) -> None:
 
     Raises:
         InvalidSpaceError: A law is broken; ``method`` is the name of the method that breaks it.
+        ValueError: ``n`` is not positive.
     """
+    if n < 1:
+        raise ValueError(f"`n` must be positive, but got {n}.")
     for part in space.parts:
         _Check(part, n, seed).run()
 

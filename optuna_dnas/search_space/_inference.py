@@ -5,6 +5,9 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+import json
+import keyword
+import math
 import re
 from typing import Any
 
@@ -21,12 +24,15 @@ from optuna_dnas.search_space._parts import Repeat
 from optuna_dnas.search_space._parts import Value
 
 
+_RESERVED = ("cost", "limits")  # other arguments of a space
+
+
 @dataclass(frozen=True)
 class Inferred:
-    """What was found.
+    """A declaration, and the parameters that it leaves out.
 
     Args:
-        space: What can be declared; `None`: nothing.
+        space: The declaration; `None`: nothing can be declared.
         beside: Parameters that are searched together with the architecture as they are.
     """
 
@@ -55,11 +61,11 @@ def infer_space(trials: Sequence[FrozenTrial]) -> Inferred:
     parts: dict[str, Part] = {}
     used: set[str] = set()
     for repeat in _repeats(values, trials):
-        parts[_unused(repeat.part, parts)] = repeat.declared
+        parts[_free_name(repeat.part, parts)] = repeat.declared
         used |= repeat.parameters
     for name, value in values.items():
         is_always = all(name in trial.params for trial in trials)
-        if name not in used and is_always and name.isidentifier() and name not in parts:
+        if name not in used and is_always and _is_free(name, parts):
             parts[name] = value
             used.add(name)
     beside = tuple(name for name in distributions if name not in used)
@@ -195,7 +201,11 @@ def _to_blocks(
     else:
         fields = [one.field for one in series]
         suffixes = {one.suffix.replace(one.field, "{field}", 1) for one in series}
-        if len(set(fields)) < len(fields) or len(suffixes) > 1 or not all(fields):
+        if (
+            len(set(fields)) < len(fields)
+            or len(suffixes) > 1
+            or not all(map(str.isidentifier, fields))
+        ):
             return None
         block = {one.field: one.value for one in series}
         template = f"{prefix}{{k}}{suffixes.pop()}"
@@ -219,10 +229,17 @@ def _with_default_names(repeat: Repeat, part: str) -> Repeat:
     )
 
 
-def _unused(part: str, parts: Iterable[str]) -> str:
-    while part in parts:
-        part += "_"
-    return part
+def _is_free(name: str, parts: Iterable[str]) -> bool:
+    """Whether a part may be called so, by keyword."""
+    is_name = name.isidentifier() and not keyword.iskeyword(name)
+    return is_name and name not in _RESERVED and name not in parts
+
+
+def _free_name(part: str, parts: Iterable[str]) -> str:
+    name = part if part.isidentifier() else f"blocks_{part}"
+    while not _is_free(name, parts):
+        name += "_"
+    return name
 
 
 def _code(part: Part) -> str:
@@ -247,4 +264,8 @@ def _code(part: Part) -> str:
 
 
 def _quoted(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    return repr(value)

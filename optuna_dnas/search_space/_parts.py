@@ -44,7 +44,7 @@ class Choice:
 
     @property
     def values(self) -> tuple[Any, ...]:
-        """What its tokens 0, 1, 2 ... stand for."""
+        """The options of its tokens 0, 1, 2 ..., in their order."""
         return self.options
 
     @property
@@ -85,7 +85,7 @@ class Integer:
 
     @cached_property
     def values(self) -> tuple[int, ...]:
-        """What its tokens 0, 1, 2 ... stand for."""
+        """The options of its tokens 0, 1, 2 ..., in their order."""
         return tuple(range(self.low, self.high + 1, self.step))
 
     @property

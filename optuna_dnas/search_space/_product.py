@@ -58,6 +58,9 @@ class ProductSpace(SearchSpace[Setting[ArchitectureT]]):
         """Of the architectures."""
         return self.architectures.limits
 
+    def within(self, limits: CostLimits) -> "ProductSpace[ArchitectureT]":
+        return ProductSpace(self.architectures.within(limits), self.others)
+
     @property
     def parts(self) -> tuple[SearchSpace[Any], ...]:
         return (self.architectures, self.others)

@@ -22,7 +22,7 @@ from optuna_dnas.strategies._selection import sample_directions
 
 
 _N_DIRECTIONS = 64  # for each objective beyond the first
-_MAX_DIRECTIONS = 128  # As of three objectives: an ask costs the same however many there are.
+_MAX_DIRECTIONS = 128  # As for three objectives, so that more of them cost little more. Not tuned.
 # Expectations of so many candidates are compared, the others come after them; of fewer, where a
 # quadrature has many nodes.
 _N_SCREENED = 128

@@ -68,6 +68,19 @@ def two_kinds(trial: Trial) -> float:
     return 0.0
 
 
+def hard_to_write(trial: Trial) -> float:
+    """Names and options that are no plain Python."""
+    for k in range(2):
+        trial.suggest_categorical(f"2d_{k}_3x3", ['a"b', "c\\n", "\u00e9"])
+        trial.suggest_categorical(f"2d_{k}_5x5", [True, None, float("inf")])
+    for k in range(2):
+        trial.suggest_categorical(f"limit{k}", ["x", "y"])
+    trial.suggest_categorical("cost", ["low", "high"])
+    trial.suggest_categorical("class", ["a", "b"])
+    trial.suggest_categorical("grown-up", ["a", "b"])
+    return 0.0
+
+
 CASES = [
     (
         mlp,
@@ -111,7 +124,9 @@ def test_the_declaration_is_found(
     assert set(inferred.beside).isdisjoint(inferred.space.distributions)
 
 
-@pytest.mark.parametrize("objective", [mlp, counted_from_one, cell, branches, two_kinds])
+@pytest.mark.parametrize(
+    "objective", [mlp, counted_from_one, cell, branches, two_kinds, hard_to_write]
+)
 def test_what_is_printed_is_a_space_that_all_trials_are_of(objective: Any) -> None:
     trials = trials_of(objective)
     names: dict[str, Any] = {}

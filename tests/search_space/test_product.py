@@ -89,6 +89,8 @@ def test_what_an_architecture_costs_the_others_do_not_change() -> None:
     assert SPACE.knows_costs
     limits = CostLimits.by_name(max_params=10**7)
     assert ProductSpace(CELLS.within(limits), OTHERS).limits == limits
+    assert SPACE.within(limits).limits == limits
+    assert SPACE.within(limits).distributions == SPACE.distributions
 
 
 def test_cells_are_uniform_and_independent_of_the_others() -> None:
