@@ -16,6 +16,7 @@ from benchmarks.user_studies._reports import REPORTS
 from benchmarks.user_studies._sizes import SIZES
 from benchmarks.user_studies._spaces import SPACES
 from benchmarks.user_studies._together import TOGETHER
+from benchmarks.user_studies._trained import TRAINED
 from optuna_dnas import DNASSampler
 from optuna_dnas.benchmarking import SamplerFactory
 from optuna_dnas.benchmarking import SAMPLERS
@@ -30,6 +31,7 @@ GROUPS: dict[str, dict[str, Callable[[int], Case]]] = {
     "spaces": SPACES,
     "sizes": SIZES,
     "together": TOGETHER,
+    "trained": TRAINED,
 }
 CASES = {name: case for group in GROUPS.values() for name, case in group.items()}
 
