@@ -15,6 +15,7 @@ from benchmarks.user_studies._failures import FAILURES
 from benchmarks.user_studies._reports import REPORTS
 from benchmarks.user_studies._sizes import SIZES
 from benchmarks.user_studies._spaces import SPACES
+from benchmarks.user_studies._tables import TABLES
 from benchmarks.user_studies._together import TOGETHER
 from benchmarks.user_studies._trained import TRAINED
 from optuna_dnas import DNASSampler
@@ -30,6 +31,7 @@ GROUPS: dict[str, dict[str, Callable[[int], Case]]] = {
     "failures": FAILURES,
     "spaces": SPACES,
     "sizes": SIZES,
+    "tables": TABLES,
     "together": TOGETHER,
     "trained": TRAINED,
 }

@@ -45,7 +45,8 @@ class Trained(Case):
 @functools.cache
 def _load(example: str) -> ModuleType:
     specification = importlib.util.spec_from_file_location(example, _EXAMPLES / f"{example}.py")
-    assert specification is not None and specification.loader is not None
+    assert specification is not None
+    assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module

@@ -13,8 +13,8 @@ from optuna_dnas.search_space._cost import CostLimits
 from optuna_dnas.search_space._cost import LIMIT_KEYS
 from optuna_dnas.search_space._cost import read_limits
 from optuna_dnas.search_space._declared import ArchitectureSpace
-from optuna_dnas.search_space._declared import Leaf
 from optuna_dnas.search_space._flat import FlatSpace
+from optuna_dnas.search_space._graph import Graph
 from optuna_dnas.search_space._inference import declaration_code
 from optuna_dnas.search_space._inference import infer_space
 from optuna_dnas.search_space._inference import Inferred
@@ -33,6 +33,7 @@ from optuna_dnas.search_space._nasbench201 import NASBench201Space
 from optuna_dnas.search_space._parameters import AskedParameters
 from optuna_dnas.search_space._parts import Choice
 from optuna_dnas.search_space._parts import Integer
+from optuna_dnas.search_space._parts import Leaf
 from optuna_dnas.search_space._parts import Repeat
 from optuna_dnas.search_space._picture import Arrow
 from optuna_dnas.search_space._picture import Box
@@ -64,6 +65,7 @@ __all__ = [
     "FlatSpace",
     "ProductSpace",
     "Inferred",
+    "Graph",
     "Integer",
     "Key",
     "LIMIT_KEYS",

@@ -12,7 +12,6 @@ import hashlib
 import itertools
 import math
 from typing import Any
-from typing import NamedTuple
 
 import numpy as np
 from optuna.distributions import BaseDistribution
@@ -30,41 +29,20 @@ from optuna_dnas.search_space._architecture import Architecture
 from optuna_dnas.search_space._base import SearchSpace
 from optuna_dnas.search_space._cost import Cost
 from optuna_dnas.search_space._cost import CostLimits
-from optuna_dnas.search_space._parts import check_block
+from optuna_dnas.search_space._graph import Graph
 from optuna_dnas.search_space._parts import Choice
 from optuna_dnas.search_space._parts import Integer
+from optuna_dnas.search_space._parts import Leaf
 from optuna_dnas.search_space._parts import Part
-from optuna_dnas.search_space._parts import part_from_json
-from optuna_dnas.search_space._parts import part_to_json
 from optuna_dnas.search_space._parts import Repeat
-from optuna_dnas.search_space._parts import Value
+from optuna_dnas.search_space._parts import to_parts
+from optuna_dnas.search_space._picture import draw_table
+from optuna_dnas.search_space._picture import Picture
+from optuna_dnas.search_space._picture import stack
 
 
 _MAX_ENUMERATED = 1_000_000
 _MAX_COSTS = 100_000  # that are kept
-
-
-class Leaf(NamedTuple):
-    """One parameter, and its token."""
-
-    name: str
-    value: Value
-    part: str
-    field: str | None = None
-    depth_of: Repeat | None = None
-    """It is how often this block is repeated."""
-    block: tuple[Repeat, int, int | None] | None = None
-    """The block that it is in, which one, and the token of the depth where that varies."""
-
-    @property
-    def is_conditional(self) -> bool:
-        """Whether it may be absent."""
-        return self.block is not None and self.block[1] >= self.block[0].low
-
-    @property
-    def n_tokens(self) -> int:
-        """Its values, and one more for an absent one."""
-        return len(self.value.values) + self.is_conditional
 
 
 class ArchitectureSpace(SearchSpace[Architecture]):
@@ -106,17 +84,12 @@ class ArchitectureSpace(SearchSpace[Architecture]):
         limits: CostLimits | None = None,
         **named: Part,
     ) -> None:
-        parts = {**(parts or {}), **named}
-        if not parts:
-            raise ValueError("`ArchitectureSpace` needs at least one part.")
-        for name, part in parts.items():
-            if not isinstance(part, Repeat):
-                check_block(name, part)
-        self.declared: Mapping[str, Part] = parts
+        self.declared: Mapping[str, Part] = to_parts({**(parts or {}), **named})
         self.limits = limits or CostLimits()
         self._cost = cost
         self._known_costs: dict[bytes, tuple[int, int]] = {}
-        self.leaves = tuple(_leaves(parts))
+        self._leaves_of = {name: part.leaves(name) for name, part in self.declared.items()}
+        self.leaves = tuple(itertools.chain.from_iterable(self._leaves_of.values()))
         names = [leaf.name for leaf in self.leaves]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -133,12 +106,12 @@ class ArchitectureSpace(SearchSpace[Architecture]):
     @property
     def declaration(self) -> dict[str, Any]:
         """The parts; a cost, and what a subclass overrides, is code that no study keeps."""
-        return {"parts": [[name, part_to_json(part)] for name, part in self.declared.items()]}
+        return {"parts": [[name, part.to_json()] for name, part in self.declared.items()]}
 
     @classmethod
     def from_declaration(cls, declaration: Mapping[str, Any]) -> "ArchitectureSpace":
         """The inverse of :attr:`declaration`, also after JSON."""
-        return cls({name: part_from_json(part) for name, part in declaration["parts"]})
+        return cls({name: _part_from_json(part) for name, part in declaration["parts"]})
 
     @property
     def has_own_code(self) -> bool:
@@ -173,8 +146,9 @@ class ArchitectureSpace(SearchSpace[Architecture]):
                     f"`{leaf.name}` must be one of {leaf.value.values}, but got "
                     f"{params[leaf.name]!r}."
                 )
-        parts = {name: _build(name, part, params) for name, part in self.declared.items()}
-        return Architecture(**parts)
+        return Architecture(
+            **{name: part.build(name, params) for name, part in self.declared.items()}
+        )
 
     def architecture_to_params(self, architecture: Architecture) -> dict[str, Any]:
         return self.tokens_to_params(self._canonical_tokens(architecture))[0]
@@ -185,14 +159,8 @@ class ArchitectureSpace(SearchSpace[Architecture]):
         Raises:
             KeyError: There is no depth.
         """
-        for leaf in self.leaves:
-            if leaf.is_conditional:
-                assert leaf.block is not None
-                _, k, depth_token = leaf.block
-                assert depth_token is not None
-                if k >= params[self.leaves[depth_token].name]:
-                    continue
-            yield leaf
+        for name, part in self.declared.items():
+            yield from part.existing(self._leaves_of[name], params)
 
     # -- Tokens
 
@@ -203,12 +171,12 @@ class ArchitectureSpace(SearchSpace[Architecture]):
         slots: dict[tuple[str, str | None, bool], int] = {}
         step, place = -1, None
         for leaf in self.leaves:
-            in_block = leaf.block is not None
-            here = (leaf.part, leaf.block[1]) if leaf.block else leaf.depth_of is not None
+            in_block = leaf.block is not None or leaf.node is not None
+            here = (leaf.part, leaf.place) if in_block else leaf.depth_of is not None
             if place is None or here != place or here is True:
                 step += 1
             place = here
-            # Blocks of one kind share weights; of other choices, each has its own.
+            # Blocks and nodes of one kind share weights; of other choices, each has its own.
             kind = leaf.part, leaf.field, in_block
             slot = slots.setdefault(kind, len(slots))
             tokens.append(Token(leaf.name, leaf.n_tokens, step, slot))
@@ -235,24 +203,29 @@ class ArchitectureSpace(SearchSpace[Architecture]):
         return params
 
     def canonicalize(self, tokens: TokenArray) -> tuple[IntArray, BoolArray]:
-        """Blocks beyond the depth are absent; tokens are valid where no other one is."""
+        """As its parts have it: blocks beyond a depth are absent, equal graphs written alike."""
         canonical = np.array(tokens, dtype=np.int64)
         valid = np.ones(len(tokens), dtype=bool)
-        for t, leaf in enumerate(self.leaves):
-            if leaf.is_conditional:
-                assert leaf.block is not None
-                repeat, k, depth_token = leaf.block
-                exists = repeat.low + canonical[:, depth_token] > k
-                absent = leaf.n_tokens - 1
-                valid &= ~exists | (canonical[:, t] < absent)
-                canonical[~exists, t] = absent
+        for name, columns in self.columns_of.items():
+            part = self.declared[name]
+            canonical[:, columns], of_part = part.canonicalize(canonical[:, columns])
+            valid &= of_part
         return canonical, valid
+
+    @cached_property
+    def columns_of(self) -> dict[str, slice]:
+        """The tokens of each part."""
+        ends = itertools.accumulate(map(len, self._leaves_of.values()))
+        return {
+            name: slice(end - len(leaves), end)
+            for end, (name, leaves) in zip(ends, self._leaves_of.items(), strict=True)
+        }
 
     @property
     def is_movable(self) -> BoolArray:
-        """A parameter has one place, unless an equivalence is declared."""
-        has_equivalence = type(self).canonicalize is not ArchitectureSpace.canonicalize
-        return np.full(len(self.leaves), has_equivalence)
+        """A parameter has one place, but in graphs, and where an equivalence is declared."""
+        is_own = type(self).canonicalize is not ArchitectureSpace.canonicalize
+        return np.array([is_own or self.declared[leaf.part].is_movable for leaf in self.leaves])
 
     def fixed_tokens(self, params: Mapping[str, Any]) -> dict[int, int]:
         return {
@@ -266,7 +239,11 @@ class ArchitectureSpace(SearchSpace[Architecture]):
         return [self.params_to_architecture(params) for params in self.tokens_to_params(tokens)]
 
     def _canonical_tokens(self, architecture: Architecture) -> IntArray:
-        params = dict(_flatten(self.declared, architecture))
+        params = {
+            key: value
+            for name, part in self.declared.items()
+            for key, value in part.flatten(name, architecture[name])
+        }
         self.params_to_architecture(params)
         return self.canonicalize(self.params_to_tokens([params]))[0]
 
@@ -275,7 +252,7 @@ class ArchitectureSpace(SearchSpace[Architecture]):
     @property
     def size(self) -> float:
         """Of the parameters' combinations; equivalent ones count each."""
-        return float(math.prod(_n_combinations(part) for part in self.declared.values()))
+        return float(math.prod(part.n_combinations for part in self.declared.values()))
 
     def canonical(self, architecture: Architecture) -> Architecture:
         return self.tokens_to_architectures(self._canonical_tokens(architecture))[0]
@@ -286,19 +263,22 @@ class ArchitectureSpace(SearchSpace[Architecture]):
 
     def draw(self, architecture: Architecture) -> str:
         """A line for each part, and for each block."""
-        lines = []
-        for name, part in self.declared.items():
-            value = architecture[name]
-            entries = value if isinstance(part, Repeat) else (value,)
-            for k, entry in enumerate(entries):
-                title = f"{name}[{k}]" if isinstance(part, Repeat) else name
-                text = (
-                    ", ".join(f"{key} {v}" for key, v in entry.items())
-                    if isinstance(entry, Architecture)
-                    else str(entry)
-                )
-                lines.append(f"{title}: {text}")
-        return "\n".join(lines)
+        lines = (part.describe(name, architecture[name]) for name, part in self.declared.items())
+        return "\n".join(itertools.chain.from_iterable(lines))
+
+    def picture(self, architecture: Architecture) -> Picture:
+        """Graphs as graphs, and a table of everything else."""
+        pictures = {
+            name: part.picture(name, architecture[name]) for name, part in self.declared.items()
+        }
+        in_table = {
+            key: value
+            for name, part in self.declared.items()
+            if pictures[name] is None
+            for key, value in part.flatten(name, architecture[name])
+        }
+        drawn = [picture for picture in pictures.values() if picture is not None]
+        return stack([draw_table(in_table), *drawn] if in_table else drawn)
 
     def sample(self, rng: np.random.Generator, n: int) -> list[Architecture]:
         return self.tokens_to_architectures(self.sample_tokens(n, rng))
@@ -324,7 +304,7 @@ class ArchitectureSpace(SearchSpace[Architecture]):
         """
         if self.size > _MAX_ENUMERATED:
             raise ValueError(f"{self.size:.3g} architectures are too many to enumerate.")
-        rows = itertools.product(*(_part_rows(part) for part in self.declared.values()))
+        rows = itertools.product(*(part.rows() for part in self.declared.values()))
         tokens = np.array([sum(parts, ()) for parts in rows], dtype=np.int64)
         canonical, valid = self.canonicalize(tokens)
         return np.unique(canonical[valid], axis=0)
@@ -355,24 +335,13 @@ class ArchitectureSpace(SearchSpace[Architecture]):
         return costs
 
     def descriptors(self, tokens: TokenArray) -> FloatArray:
-        """(N, T) canonical tokens -> (N, F).
-
-        Numbers by their rank; of repeated blocks the depth, how many have each option, and the
-        mean of numbers.
-        """
-        columns: list[FloatArray] = []
-        for t, leaf in enumerate(self.leaves):
-            if leaf.block is None and (leaf.value.is_ordered or leaf.depth_of is not None):
-                columns.append(tokens[:, t].astype(float))
-        for of_field in self.repeated_fields.values():
-            value = self.leaves[of_field[0]].value
-            of_blocks = tokens[:, of_field]
-            n = len(value.values)
-            counts = (of_blocks[:, :, None] == np.arange(n)).sum(axis=1).astype(float)  # (N, n)
-            columns += list(counts.T)
-            if value.is_ordered:
-                columns.append(counts @ np.arange(n) / np.maximum(counts.sum(axis=1), 1))
-        return np.stack(columns, axis=1) if columns else np.empty((len(tokens), 0))
+        """(N, T) canonical tokens -> (N, F): those of each part."""
+        tokens = np.asarray(tokens)
+        columns = [
+            self.declared[name].descriptors(tokens[:, of_part])
+            for name, of_part in self.columns_of.items()
+        ]
+        return np.concatenate(columns, axis=1)
 
     @cached_property
     def repeated_fields(self) -> dict[tuple[str, str | None], list[int]]:
@@ -387,88 +356,29 @@ class ArchitectureSpace(SearchSpace[Architecture]):
 _MISSING = object()
 
 
-def _leaves(parts: Mapping[str, Part]) -> Iterator[Leaf]:
-    t = 0
-    for name, part in parts.items():
-        if isinstance(part, Choice | Integer):
-            of_part = [Leaf(name, part, name)]
-        elif isinstance(part, Repeat):
-            depth_token = None
-            of_part = []
-            if part.low < part.high:
-                depth_token = t
-                depth = Integer(part.low, part.high)
-                of_part.append(Leaf(part.depth_parameter(name), depth, name, depth_of=part))
-            of_part += [
-                Leaf(part.parameter(name, k, key), value, name, key, block=(part, k, depth_token))
-                for k in range(part.high)
-                for key, value in part.fields.items()
-            ]
-        else:
-            of_part = [Leaf(_join(name, key), v, name, key) for key, v in part.items()]
-        yield from of_part
-        t += len(of_part)
+def _part_from_json(said: Mapping[str, Any]) -> Any:
+    """The inverse of `Part.to_json`, but for a `Group`, which is a dict."""
+    if "choice" in said:
+        return Choice(*said["choice"])
+    if "integer" in said:
+        return Integer(*said["integer"])
+    if "graph" in said:
+        return _graph_from_json(said["graph"])
+    if "repeat" in said:
+        low, high = said["depth"]
+        depth = high if low == high else (low, high)
+        return Repeat(
+            _part_from_json(said["repeat"]),
+            depth=depth,
+            names=said.get("names"),
+            depth_name=said.get("depth_name"),
+            first=said.get("first", 0),
+        )
+    return {name: _part_from_json(value) for name, value in said["group"]}
 
 
-def _join(part: str, field: str) -> str:
-    return f"{part}_{field}"
-
-
-def _build(name: str, part: Part, params: Mapping[str, Any]) -> Any:
-    if isinstance(part, Choice | Integer):
-        return params[name]
-    if not isinstance(part, Repeat):
-        return Architecture(**{key: params[_join(name, key)] for key in part})
-    depth = params[part.depth_parameter(name)] if part.low < part.high else part.high
-    fields = part.fields
-    if None in fields:
-        return tuple(params[part.parameter(name, k, None)] for k in range(depth))
-    return tuple(
-        Architecture(**{str(key): params[part.parameter(name, k, key)] for key in fields})
-        for k in range(depth)
-    )
-
-
-def _flatten(
-    parts: Mapping[str, Part], architecture: Mapping[str, Any]
-) -> Iterator[tuple[str, Any]]:
-    """The parameters of an architecture."""
-    for name, part in parts.items():
-        value = architecture[name]
-        if isinstance(part, Choice | Integer):
-            yield name, value
-        elif isinstance(part, Repeat):
-            if part.low < part.high:
-                yield part.depth_parameter(name), len(value)
-            for k, entry in enumerate(value):
-                for key in part.fields:
-                    yield part.parameter(name, k, key), entry if key is None else entry[key]
-        else:
-            for key in part:
-                yield _join(name, key), value[key]
-
-
-def _n_combinations(part: Part) -> int:
-    if isinstance(part, Choice | Integer):
-        return len(part.values)
-    if isinstance(part, Repeat):
-        n = math.prod(len(value.values) for value in part.fields.values())
-        return sum(n**depth for depth in range(part.low, part.high + 1))
-    return math.prod(len(value.values) for value in part.values())
-
-
-def _part_rows(part: Part) -> list[tuple[int, ...]]:
-    """The tokens of all combinations."""
-    if isinstance(part, Choice | Integer):
-        return [(k,) for k in range(len(part.values))]
-    if not isinstance(part, Repeat):
-        return list(itertools.product(*(range(len(value.values)) for value in part.values())))
-    sizes = [len(value.values) for value in part.fields.values()]
-    blocks = list(itertools.product(*map(range, sizes)))
-    rows = []
-    for depth in range(part.low, part.high + 1):
-        first = (depth - part.low,) if part.low < part.high else ()
-        absent = tuple(sizes) * (part.high - depth)
-        for row in itertools.product(blocks, repeat=depth):
-            rows.append((*first, *itertools.chain.from_iterable(row), *absent))
-    return rows
+def _graph_from_json(said: Mapping[str, Any]) -> Graph:
+    choices = {
+        key: None if said[key] is None else _part_from_json(said[key]) for key in ("op", "edge_op")
+    }
+    return Graph(**{**said, **choices})

@@ -18,9 +18,11 @@ from optuna.trial import FrozenTrial
 
 from optuna_dnas.search_space._declared import ArchitectureSpace
 from optuna_dnas.search_space._parts import Choice
+from optuna_dnas.search_space._parts import Group
 from optuna_dnas.search_space._parts import Integer
 from optuna_dnas.search_space._parts import Part
 from optuna_dnas.search_space._parts import Repeat
+from optuna_dnas.search_space._parts import to_part
 from optuna_dnas.search_space._parts import Value
 
 
@@ -257,10 +259,10 @@ def _code(part: Part) -> str:
         ):
             if value != default:
                 options.append(f"{name}={_quoted(value)}")
-        return f"Repeat({_code(part.block)}, {', '.join(options)})"
-    return (
-        "{" + ", ".join(f"{_quoted(name)}: {_code(value)}" for name, value in part.items()) + "}"
-    )
+        return f"Repeat({_code(to_part('block', part.block))}, {', '.join(options)})"
+    assert isinstance(part, Group)
+    named = (f"{_quoted(name)}: {_code(value)}" for name, value in part.choices.items())
+    return f"{{{', '.join(named)}}}"
 
 
 def _quoted(value: Any) -> str:

@@ -6,7 +6,9 @@ Lengths are in units of which a letter is `FONT_SIZE` high; x goes right, y goes
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 
@@ -47,6 +49,10 @@ class Box:
     lines: tuple[str, ...]
     tone: int
     title: str
+
+    def at(self, centre: Point) -> "Box":
+        """The same elsewhere."""
+        return replace(self, centre=centre)
 
     @property
     def corners(self) -> tuple[float, float, float, float]:
@@ -102,6 +108,23 @@ class Picture:
                 )
 
 
+def stack(pictures: Sequence[Picture]) -> Picture:
+    """One below the other."""
+    boxes: list[Box] = []
+    arrows: list[Arrow] = []
+    width, top = max(picture.width for picture in pictures), 0.0
+    for picture in pictures:
+        left = (width - picture.width) / 2
+        for box in picture.boxes:
+            x, y = box.centre
+            boxes.append(box.at((x + left, y + top)))
+        for arrow in picture.arrows:
+            points = tuple((x + left, y + top) for x, y in arrow.points)
+            arrows.append(replace(arrow, points=points))
+        top += picture.height
+    return Picture(width, top, tuple(boxes), tuple(arrows))
+
+
 def draw_table(values: Mapping[str, Any]) -> Picture:
     """One row a parameter: its name, and its value, which is the box with the key."""
     texts = {name: _cut(_text(value)) for name, value in values.items()}
@@ -118,8 +141,13 @@ def draw_table(values: Mapping[str, Any]) -> Picture:
     return Picture(width, 2 * PADDING + _ROW_HEIGHT * len(texts), tuple(boxes))
 
 
+def text_width(text: str) -> float:
+    """Of one line, at most."""
+    return _LETTER_WIDTH * len(text)
+
+
 def _column_width(texts: Iterable[str]) -> float:
-    return 12 + _LETTER_WIDTH * max((len(_cut(text)) for text in texts), default=0)
+    return 12 + max((text_width(_cut(text)) for text in texts), default=0)
 
 
 def _text(value: Any) -> str:
