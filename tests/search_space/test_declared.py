@@ -194,10 +194,10 @@ def test_descriptors_count_what_is_there() -> None:
     expected = [
         [
             len(a.layers) - 1,
-            (3, 5, 7).index(a.stem.kernel),
             *(sum(layer.width == width for layer in a.layers) for width in (16, 32, 64)),
             np.mean([(16, 32, 64).index(layer.width) for layer in a.layers]),
             *(sum(layer.skip == skip for layer in a.layers) for skip in (False, True)),
+            (3, 5, 7).index(a.stem.kernel),
             *(a.edges.count(op) for op in ("conv", "pool")),
         ]
         for a in architectures
