@@ -273,6 +273,7 @@ class Graph(Part):
             n_inputs=self.n_inputs,
             node_ops=ops["node"],
             edge_ops=ops["edge"],
+            identity=str(self.identity),
         )
 
     # -- Tokens

@@ -64,6 +64,7 @@ def draw_graph(
     n_inputs: int,
     node_ops: Sequence[Any],
     edge_ops: Sequence[Any],
+    identity: str,
 ) -> Picture | None:
     """A graph whose operations are on nodes, on edges, or on both; `None` where there is nothing.
 
@@ -74,6 +75,7 @@ def draw_graph(
         n_inputs: How many states are inputs.
         node_ops: The operation of each label from 2 on.
         edge_ops: The same of edges.
+        identity: The operation that changes nothing; on an edge, it is drawn as a plain arrow.
     """
     boxes: list[Box] = []
     arrows: dict[Key, Edge] = {}
@@ -94,14 +96,16 @@ def draw_graph(
             arrows[f"{key}_in"] = vertex_of[u], len(boxes) - 1
             ends.append((f"{key}_out", len(boxes) - 1))
         vertex_of[v] = len(boxes)
-        boxes.append(_state_box(v, name, n_inputs, nodes, node_ops))
+        boxes.append(_state_box(v, name, n_inputs, nodes, node_ops, identity))
         arrows |= {key: (start, vertex_of[v]) for key, start in ends}
     if not arrows:
         return None
     return draw_layers(boxes, list(arrows.values()), keys=list(arrows))
 
 
-def _state_box(v: int, name: str, n_inputs: int, nodes: IntArray, node_ops: Sequence[Any]) -> Box:
+def _state_box(
+    v: int, name: str, n_inputs: int, nodes: IntArray, node_ops: Sequence[Any], identity: str
+) -> Box:
     key = f"{name}_{v}"
     if v < n_inputs or v == len(nodes):
         number = f" {v}" if v < n_inputs and n_inputs > 1 else ""
@@ -110,7 +114,7 @@ def _state_box(v: int, name: str, n_inputs: int, nodes: IntArray, node_ops: Sequ
     if not node_ops:
         return Box(key, (0.0, 0.0), _LEAST_WIDTH, END_HEIGHT, (str(v),), 0, f"node {v}")
     label = int(nodes[v])
-    op = str(node_ops[label - 2]) if label >= 2 else "identity"
+    op = str(node_ops[label - 2]) if label >= 2 else identity
     return _box(key, op, label - 1, f"node {v}: {op}")
 
 
