@@ -10,6 +10,8 @@ They are not a part of this project: `OPTUNA_DNAS_TABLES` names a folder with
   ``op_names``; and ``validation_accuracy``.
 
 A cell that is no network is as bad as the worst one.
+
+The cells of the package's own tables are there, too, as a user would declare them.
 """
 
 from collections.abc import Callable
@@ -24,18 +26,25 @@ import numpy as np
 import optuna
 from optuna.study import StudyDirection
 
+from benchmarks.options import open_table
 from benchmarks.user_studies._case import Case
+from optuna_dnas.exceptions import OutOfDomainError
+from optuna_dnas.objectives import DigitsTable
+from optuna_dnas.objectives import NASBench101Table
 from optuna_dnas.search_space import Architecture
 from optuna_dnas.search_space import ArchitectureSpace
 from optuna_dnas.search_space import Choice
 from optuna_dnas.search_space import Graph
+from optuna_dnas.search_space import ModelSpec
 from optuna_dnas.search_space import NASBENCH201_OPS
 from optuna_dnas.search_space import NASBench201Space
+from optuna_dnas.search_space import OPS
 from optuna_dnas.search_space import Repeat
 from optuna_dnas.search_space import SearchSpace
 
 
 TABLES_VARIABLE = "OPTUNA_DNAS_TABLES"
+_MAX_EDGES = 9  # of NASBench-101
 _GNN_OPS = ("gat", "gcn", "gin", "cheb", "sage", "arma", "graph", "fc", "skip")
 _GNN_LINKS = (
     *("0-0-0-0", "0-0-0-1", "0-0-1-1", "0-0-1-2", "0-0-1-3"),
@@ -78,6 +87,51 @@ class Tabulated(Case):
         return next((self._values[row] for row in rows if row in self._values), self._worst)
 
 
+class Cells(Case):
+    """Validation or test accuracy in percent of cells that are declared as graphs.
+
+    Args:
+        seed: Not used.
+        table: Has the cells.
+        metric: Of the table.
+        nodes: Of the cells, at most.
+    """
+
+    n_trials = 100
+    direction = StudyDirection.MAXIMIZE
+
+    def __init__(
+        self,
+        seed: int,
+        *,
+        table: Callable[[], DigitsTable | NASBench101Table],
+        metric: str,
+        nodes: int,
+    ) -> None:
+        super().__init__(seed)
+        graph = Graph(nodes=nodes, op=Choice(*OPS), output="any", max_edges=_MAX_EDGES)
+        space = ArchitectureSpace(cell=graph)
+        self.space, self._suggest = space, space.suggest
+        self._table, self._metric = table(), metric
+        values = self._table.mean(metric)
+        self.optimum, self._worst = 100 * float(np.nanmax(values)), 100 * float(np.nanmin(values))
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        try:
+            return 100 * self._query(self._suggest(trial).cell)
+        except OutOfDomainError:
+            return self._worst
+
+    def _query(self, cell: Architecture) -> float:
+        n = len(cell.nodes) + 1
+        matrix = np.zeros((n + 1, n + 1), dtype=np.int8)
+        for v, node in enumerate(cell.nodes, 1):
+            matrix[list(node.inputs), v] = 1
+        matrix[list(cell.outputs), n] = 1
+        ops = ["input", *(node.op for node in cell.nodes), "output"]
+        return float(self._table.query(ModelSpec(matrix, ops)).by_name()[self._metric])
+
+
 @functools.cache
 def _values(file: str) -> dict[Row, float]:
     folder = os.environ.get(TABLES_VARIABLE)
@@ -115,6 +169,12 @@ def _of_gnn(architecture: Architecture) -> Iterator[Row]:
 
 
 TABLES: dict[str, Callable[[int], Case]] = {
+    "digits-graph": functools.partial(
+        Cells, table=DigitsTable.load, metric="validation_accuracy", nodes=3
+    ),
+    "nasbench101-graph": functools.partial(
+        Cells, table=open_table, metric="test_accuracy", nodes=5
+    ),
     "nasbench201-edges": functools.partial(
         Tabulated,
         file="nasbench201_cifar10.npz",

@@ -76,7 +76,7 @@ class Decoder(nn.Module):
         super().__init__()
         # Drawing normal numbers on the meta device, as `Embedding` does, imports the compiler.
         steps = torch.empty(n_steps, step_dim, device="meta", dtype=torch.float32)
-        self.steps = nn.Embedding.from_pretrained(steps, freeze=False)
+        self.steps = nn.Embedding(n_steps, step_dim, _weight=steps)
         self.start = _linear(latent_dim, 2 * hidden_dim)
         self.lstm = nn.LSTM(
             latent_dim + step_dim, hidden_dim, batch_first=True, device="meta", dtype=torch.float32
