@@ -32,7 +32,6 @@ from optuna_dnas.interpret import attribute_predictability
 from optuna_dnas.interpret import basic_information
 from optuna_dnas.interpret import controller_of
 from optuna_dnas.interpret import dci
-from optuna_dnas.interpret import generative_factors
 from optuna_dnas.interpret import information
 from optuna_dnas.interpret import latent_controls
 from optuna_dnas.interpret import latent_quality
@@ -126,7 +125,7 @@ def _make(name: str, seed: int, output: Path) -> LatentWithProbabilities:
 
 def measure(latent: LatentWithProbabilities, name: str, seed: int, n_cells: int) -> dict[str, Any]:
     """All figures of a latent space, as a record."""
-    rng, model = np.random.default_rng(_SEED), generative_factors(_SPACE)
+    rng, model = np.random.default_rng(_SEED), _SPACE.factor_model
     tokens = _SPACE.sample_tokens(n_cells, rng)
     codes, factors = latent.encode(tokens), model.measure(tokens)
     basic = factors[:, model.basic]

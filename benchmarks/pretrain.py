@@ -17,7 +17,7 @@ from optuna_dnas.controller import GuidedConfig
 from optuna_dnas.controller import load_or_pretrain
 from optuna_dnas.controller import SHIPPED_WEIGHTS
 from optuna_dnas.controller import weights_path
-from optuna_dnas.interpret import guided_nasbench101
+from optuna_dnas.interpret import guided_config
 from optuna_dnas.interpret import pretrain_guided
 from optuna_dnas.search_space import NASBench101Space
 
@@ -29,7 +29,9 @@ _SEED = 0
 def main() -> None:
     """Train what is missing, and print how well it reconstructs cells that it has not seen."""
     for space in (NASBench101Space(), NASBench101Space(max_vertices=5)):
-        for config in (ControllerConfig(), guided_nasbench101(space.max_vertices)):
+        guided = guided_config(space)
+        assert guided is not None
+        for config in (ControllerConfig(), guided):
             start = time.process_time()
             latent = make(space, config)
             seconds = time.process_time() - start

@@ -44,11 +44,11 @@ from optuna_dnas.search_space import AskedParameters
 from optuna_dnas.search_space import check_space
 from optuna_dnas.search_space import FlatSpace
 from optuna_dnas.search_space import method_of_space
-from optuna_dnas.search_space import ProductSpace
 from optuna_dnas.search_space import recognize
 from optuna_dnas.search_space import recognize_part
 from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.search_space import space_to_json
+from optuna_dnas.search_space import together
 from optuna_dnas.strategies import LatentSearch
 from optuna_dnas.strategies import Proposal
 from optuna_dnas.strategies import propose_random
@@ -440,21 +440,15 @@ class DNASSampler(BaseSampler):
             space = recognize_part(distributions)
         elif space is None:
             space = recognize(distributions)
-        names = distributions.keys() - (space.distributions if space else {}).keys()
-        if space is not None and not names:
-            return space
-        if space is None or space.vocabulary is None:
-            return FlatSpace(distributions, other_ranges=other_ranges)
-        others = FlatSpace(
-            {name: d for name, d in distributions.items() if name in names},
-            other_ranges={name: r for name, r in other_ranges.items() if name in names},
-        )
-        if self._is_news(study, ("beside", *sorted(names))):
-            _logger.info(
-                f"The architectures of {type(space).__name__} are searched together with "
-                f"{_listed(sorted(names))}."
-            )
-        return ProductSpace(space, others)
+        composed = together(space, distributions, other_ranges)
+        for beside in composed.parts[1:]:
+            names = sorted(beside.distributions)
+            if self._is_news(study, ("beside", *names)):
+                _logger.info(
+                    f"The architectures of {type(space).__name__} are searched together with "
+                    f"{_listed(names)}."
+                )
+        return composed
 
     def _new_core(self, space: SearchSpace[Any]) -> LatentSearch:
         config = self._config.search_in(space)

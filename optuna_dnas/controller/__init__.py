@@ -16,6 +16,7 @@ from optuna_dnas.controller._controller import FittedController
 from optuna_dnas.controller._controller import FrozenController
 from optuna_dnas.controller._controller import Labelled
 from optuna_dnas.controller._factory import make_controller
+from optuna_dnas.controller._factory import make_latent
 from optuna_dnas.controller._features import Features
 from optuna_dnas.controller._guidance_data import GuidanceData
 from optuna_dnas.controller._guidance_data import GuidedFactor
@@ -68,6 +69,7 @@ __all__ = [
     "average_ranks",
     "load_or_pretrain",
     "make_controller",
+    "make_latent",
     "missing_weights",
     "replace_infinite",
     "weights_path",

@@ -42,18 +42,18 @@ def make_controller(
         semi_supervised: Train everything jointly, as the paper does; `None`: do not.
         device: ``"cpu"``, ``"cuda"``, ``"mps"``.
     """
-    if space.vocabulary is None:
-        assert isinstance(space, FlatSpace)
-        return FrozenController(Features(IdentityLatent(space)), predictor, with_costs=with_costs)
-    if semi_supervised is not None:
+    if semi_supervised is not None and space.vocabulary is not None:
         from optuna_dnas.controller._joint import JointController
 
         sizes = config or ControllerConfig()
         return JointController(
             space.vocabulary, sizes, semi_supervised, predictor=predictor, device=device
         )
+    latent = make_latent(space, config, device=device)
+    if latent.learned is None:  # Codes are tokens already.
+        return FrozenController(Features(latent), predictor, with_costs=with_costs)
     features = Features(
-        _make_latent(space, config, device=device),
+        latent,
         space,
         with_tokens=with_tokens,
         with_descriptors=with_descriptors,
@@ -61,10 +61,19 @@ def make_controller(
     return FrozenController(features, predictor, with_costs=with_costs)
 
 
-def _make_latent(
+def make_latent(
     space: SearchSpace[Any], config: ControllerConfig | None, *, device: str
 ) -> Latent:
+    """The latent in which a space is searched.
+
+    Args:
+        space: The search space.
+        config: The disentangled latent; `None`: the shipped one, or else a quick one.
+        device: Where it runs.
+    """
+    if isinstance(space, FlatSpace):
+        return IdentityLatent(space)
     if isinstance(space, ProductSpace):
-        architectures = load_or_pretrain(space.architectures, config, device=device)
+        architectures = make_latent(space.architectures, config, device=device)
         return ProductLatent(space, architectures, IdentityLatent(space.others))
     return load_or_pretrain(space, config, device=device)

@@ -47,6 +47,20 @@ class IdentityLatent(Latent):
         return np.ones(len(self._is_categorical), dtype=bool)
 
     @property
+    def dimension_names(self) -> tuple[str | None, ...]:
+        return tuple(self._space.column_names)
+
+    def ticks(self, dimension: int) -> dict[float, str]:
+        column = self._space.columns[dimension]
+        codes = column.enumerate() if column.is_categorical else np.array([0.0, 0.5, 1.0])
+        texts = [f"{v:.3g}" if isinstance(v, float) else str(v) for v in column.to_values(codes)]
+        return dict(zip(codes.tolist(), texts, strict=True))
+
+    @property
+    def learned(self) -> None:
+        return None
+
+    @property
     def half_width(self) -> FloatArray:
         return np.where(self._is_categorical, 0.0, _HALF_WIDTH)
 

@@ -40,6 +40,23 @@ class Latent(abc.ABC):
         return np.zeros(len(self.is_categorical), dtype=bool)
 
     @property
+    def dimension_names(self) -> tuple[str | None, ...]:
+        """(D,) what dimensions are that mean something to people; `None`: it was learned.
+
+        By default all were.
+        """
+        return (None,) * len(self.is_categorical)
+
+    def ticks(self, dimension: int) -> dict[float, str]:
+        """Codes of a dimension that has a name, and what they stand for; by default none."""
+        return {}
+
+    @property
+    def learned(self) -> "Latent | None":
+        """The part of it that was learned, which comes first, or `None`; by default all was."""
+        return self
+
+    @property
     @abc.abstractmethod
     def half_width(self) -> FloatArray:
         """(D,) the delta of Eq. 4: half the width of a promising interval, 0 for categories."""

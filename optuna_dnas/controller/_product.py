@@ -46,6 +46,19 @@ class ProductLatent(Latent):
         return np.append(self._architectures.has_effect, self._others.has_effect)
 
     @property
+    def dimension_names(self) -> tuple[str | None, ...]:
+        return (*self._architectures.dimension_names, *self._others.dimension_names)
+
+    def ticks(self, dimension: int) -> dict[float, str]:
+        if dimension < self._dim:
+            return self._architectures.ticks(dimension)
+        return self._others.ticks(dimension - self._dim)
+
+    @property
+    def learned(self) -> Latent | None:
+        return self._architectures.learned
+
+    @property
     def half_width(self) -> FloatArray:
         return np.append(self._architectures.half_width, self._others.half_width)
 

@@ -133,7 +133,7 @@ def explain(
     best = int(data.ranking(column)[0])
     return Explanation(
         study_name=study.study_name,
-        space=_describe_space(data),
+        space=data.space.in_words,
         metric_names=names,
         is_maximised=tuple((data.signs < 0).tolist()),
         target=target,
@@ -185,13 +185,6 @@ def _chosen(data: Evaluated, row: int) -> Chosen:
         source=data.sources[row],
         is_feasible=bool(data.is_feasible[row]),
     )
-
-
-def _describe_space(data: Evaluated) -> str:
-    n, size = len(data.space.distributions), data.space.size
-    if data.space.vocabulary is None:
-        return f"combinations of {n} parameters" if n > 1 else "values of one parameter"
-    return f"{size:,.0f} architectures" if np.isfinite(size) else "architectures"
 
 
 def _limits(data: Evaluated, column: int) -> tuple[tuple[str, float], ...]:

@@ -9,10 +9,9 @@ from optuna_dnas._typing import IntArray
 from optuna_dnas.config import DNASConfig
 from optuna_dnas.explanation._effects import Effect
 from optuna_dnas.explanation._effects import effects
-from optuna_dnas.interpret import COST
 from optuna_dnas.interpret import Evaluated
-from optuna_dnas.interpret import Factor
-from optuna_dnas.interpret import generative_factors
+from optuna_dnas.search_space import COST
+from optuna_dnas.search_space import Factor
 from optuna_dnas.strategies import DenseRegions
 
 
@@ -66,7 +65,7 @@ def factor_findings(data: Evaluated, column: int, chosen: int) -> tuple[FactorFi
         column: The objective to explain.
         chosen: Row of the architecture to explain.
     """
-    model = generative_factors(data.space)
+    model = data.space.factor_model
     # A cost follows from all the others, and the trials know it better than the space does.
     kept = [f for f, factor in enumerate(model.factors) if factor.kind != COST]
     factors = [model.factors[f] for f in kept]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
+import itertools
 from typing import Any
 
 from optuna.study import Study
@@ -10,8 +11,8 @@ from optuna.study import Study
 from optuna_dnas.explanation._factors import top_k
 from optuna_dnas.interpret import controller_of
 from optuna_dnas.interpret import Evaluated
-from optuna_dnas.interpret import Factor
 from optuna_dnas.interpret import LatentControl
+from optuna_dnas.search_space import Factor
 from optuna_dnas.visualization import factor_map
 from optuna_dnas.visualization import factor_map_figure
 from optuna_dnas.visualization import Figure
@@ -99,7 +100,7 @@ def _figures(study: Study, data: Evaluated, target: str) -> Iterator[ReportFigur
             "is known. The axes have no meaning by themselves."
         ),
     )
-    if data.space.vocabulary is not None:
+    if data.latent().learned is not None:
         yield ReportFigure(
             key="concepts",
             title="Quality by concept",
@@ -114,11 +115,13 @@ def _figures(study: Study, data: Evaluated, target: str) -> Iterator[ReportFigur
 
 
 def _factor_reading(data: Evaluated, k: int) -> str:
-    what = (
-        "a parameter"
-        if data.space.vocabulary is None
-        else "a dimension (z) of the code by which the search tells architectures apart"
+    names = data.latent().dimension_names
+    kinds = (
+        "a dimension (z) of the code by which the search tells architectures apart",
+        "a parameter",
     )
+    is_there = None in names, any(name is not None for name in names)
+    what = ", or ".join(itertools.compress(kinds, is_there))
     return (
         f"Each panel is {what}, each dot a trial; higher or lower is its quality. Orange are the "
         f"best {min(k, len(data.trials))}; shaded is the range around them, from which the search "
@@ -128,6 +131,7 @@ def _factor_reading(data: Evaluated, k: int) -> str:
 
 
 def _latent_figures(data: Evaluated, column: int) -> Iterator[ReportFigure]:
+    data = data.of_architectures()
     latent = data.explanatory_latent()
     info = factor_map(latent, data.space)
     yield ReportFigure(

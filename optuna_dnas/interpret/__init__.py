@@ -4,7 +4,6 @@ from optuna_dnas.interpret._control import basic_information
 from optuna_dnas.interpret._control import controller_of
 from optuna_dnas.interpret._control import latent_controls
 from optuna_dnas.interpret._control import LatentControl
-from optuna_dnas.interpret._declared_factors import DeclaredFactors
 from optuna_dnas.interpret._decoding import Decoded
 from optuna_dnas.interpret._decoding import Decoding
 from optuna_dnas.interpret._decoding import LatentWithProbabilities
@@ -13,24 +12,16 @@ from optuna_dnas.interpret._decoding import ValidDecoding
 from optuna_dnas.interpret._evaluated import Evaluated
 from optuna_dnas.interpret._evaluated import evaluated
 from optuna_dnas.interpret._evaluated import source_of
-from optuna_dnas.interpret._factors import COST
-from optuna_dnas.interpret._factors import Factor
-from optuna_dnas.interpret._factors import FactorModel
-from optuna_dnas.interpret._factors import generative_factors
-from optuna_dnas.interpret._flat_factors import FlatFactors
 from optuna_dnas.interpret._guide import pretrain_guided
 from optuna_dnas.interpret._information import Information
 from optuna_dnas.interpret._information import information
 from optuna_dnas.interpret._information import mutual_information_gap
 from optuna_dnas.interpret._information import rank_correlations
-from optuna_dnas.interpret._mobilenet_factors import MobileNetFactors
-from optuna_dnas.interpret._nasbench101_factors import NASBench101Factors
 from optuna_dnas.interpret._predictability import attribute_predictability
 from optuna_dnas.interpret._predictability import DCI
 from optuna_dnas.interpret._predictability import dci
 from optuna_dnas.interpret._predictability import separated_attribute_predictability
-from optuna_dnas.interpret._presets import guided_nasbench101
-from optuna_dnas.interpret._presets import unguided_nasbench101
+from optuna_dnas.interpret._presets import guided_config
 from optuna_dnas.interpret._quality import latent_quality
 from optuna_dnas.interpret._quality import LatentQuality
 from optuna_dnas.interpret._traversal import GRID
@@ -40,23 +31,16 @@ from optuna_dnas.interpret._traversal import traverse
 
 
 __all__ = [
-    "COST",
     "DCI",
-    "DeclaredFactors",
     "Decoded",
     "Decoding",
     "Evaluated",
-    "Factor",
-    "FactorModel",
-    "FlatFactors",
     "GRID",
     "Information",
     "LatentControl",
     "LatentQuality",
     "LatentWithProbabilities",
     "LikeliestDecoding",
-    "MobileNetFactors",
-    "NASBench101Factors",
     "Traversals",
     "ValidDecoding",
     "attribute_predictability",
@@ -64,8 +48,7 @@ __all__ = [
     "controller_of",
     "dci",
     "evaluated",
-    "generative_factors",
-    "guided_nasbench101",
+    "guided_config",
     "information",
     "latent_controls",
     "latent_quality",
@@ -76,5 +59,4 @@ __all__ = [
     "source_of",
     "traversal_codes",
     "traverse",
-    "unguided_nasbench101",
 ]

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.interpret._decoding import Decoding
-from optuna_dnas.interpret._factors import Factor
-from optuna_dnas.interpret._factors import FactorModel
 from optuna_dnas.interpret._information import Information
 from optuna_dnas.interpret._information import information
 from optuna_dnas.interpret._traversal import GRID
 from optuna_dnas.interpret._traversal import traverse
+from optuna_dnas.search_space import Factor
+from optuna_dnas.search_space import FactorModel
 
 
 _LEAST_KNOWLEDGE = 0.1  # Of a factor's entropy: below, a latent does not know it.

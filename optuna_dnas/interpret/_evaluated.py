@@ -24,16 +24,14 @@ from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller import ControllerConfig
-from optuna_dnas.controller import IdentityLatent
 from optuna_dnas.controller import Latent
-from optuna_dnas.controller import load_or_pretrain
+from optuna_dnas.controller import make_latent
 from optuna_dnas.controller import missing_weights
-from optuna_dnas.interpret._presets import guided_nasbench101
+from optuna_dnas.interpret._presets import guided_config
 from optuna_dnas.search_space import COST_NAMES
-from optuna_dnas.search_space import FlatSpace
-from optuna_dnas.search_space import NASBench101Space
-from optuna_dnas.search_space import recognize
+from optuna_dnas.search_space import recognize_part
 from optuna_dnas.search_space import SearchSpace
+from optuna_dnas.search_space import together
 
 
 if TYPE_CHECKING:
@@ -108,30 +106,32 @@ class Evaluated(NamedTuple):
         Args:
             config: What the sampler's ``DNASConfig.controller`` was.
         """
-        if isinstance(self.space, FlatSpace):
-            return IdentityLatent(self.space)
-        return load_or_pretrain(self.space, config, device="cpu")
+        return make_latent(self.space, config, device="cpu")
+
+    def of_architectures(self) -> "Evaluated":
+        """The same without the parameters beside the architecture."""
+        return self._replace(
+            space=self.space.parts[0], tokens=self.space.architecture_tokens(self.tokens)
+        )
 
     def explanatory_latent(self) -> "DisentangledLatent":
-        """A latent space to explain architectures by.
+        """A latent space to explain architectures by, without the parameters beside them.
 
-        The structure-supervised one (`guided_nasbench101`) where its weights ship with the
-        package, else that of the search.
+        The one that is told the factors of the space (`guided_config`) where its weights ship
+        with the package, else that of the search.
 
         Raises:
             ValueError: The space is not declared: its latents are the parameters themselves.
         """
-        if isinstance(self.space, FlatSpace):
+        from optuna_dnas.controller import DisentangledLatent
+
+        space = self.space.parts[0]
+        guided = guided_config(space)
+        is_known = guided is not None and missing_weights(space, guided) is None
+        latent = make_latent(space, guided if is_known else None, device="cpu")
+        if not isinstance(latent, DisentangledLatent):
             raise ValueError("`study` has a space without a decoder: its latents are parameters.")
-        return load_or_pretrain(self.space, _explanatory_config(self.space), device="cpu")
-
-
-def _explanatory_config(space: SearchSpace[Any]) -> ControllerConfig | None:
-    """`None`: that of the search."""
-    if not isinstance(space, NASBench101Space):
-        return None
-    guided = guided_nasbench101(space.max_vertices)
-    return guided if missing_weights(space, guided) is None else None
+        return latent
 
 
 def evaluated(study: Study, space: SearchSpace[Any] | None = None) -> Evaluated:
@@ -140,13 +140,16 @@ def evaluated(study: Study, space: SearchSpace[Any] | None = None) -> Evaluated:
     Args:
         study: Any study.
         space: Its architecture space; by default the one that the study keeps, or else it is
-            recognised as the sampler does.
+            recognized as the sampler does. The parameters beside it are there, too.
 
     Raises:
         ValueError: No trial is completed.
     """
     trials = _finite(get_trials(study, states=(TrialState.COMPLETE,), use_cache=False))
-    space = space or declared_space(study) or _recognized(trials)
+    known = ParameterUnion().update(trials)
+    space = space or declared_space(study) or recognize_part(known.distributions)
+    if known.distributions:
+        space = together(space, known.distributions, known.other_ranges)
     trials = [] if space is None else [t for t in trials if space.covers(t.params)]
     if space is not None and trials:
         tokens, valid = space.trials_to_tokens(
@@ -197,15 +200,6 @@ def _finite(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     if len(finite) < len(trials):
         _logger.warning(f"{len(trials) - len(finite)} trials with infinite values are left out.")
     return finite
-
-
-def _recognized(trials: Sequence[FrozenTrial]) -> SearchSpace[Any] | None:
-    known = ParameterUnion().update(trials)
-    if not known.distributions:
-        return None
-    return recognize(known.distributions) or FlatSpace(
-        known.distributions, other_ranges=known.other_ranges
-    )
 
 
 def _costs(

@@ -15,9 +15,8 @@ from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller import GuidanceData
 from optuna_dnas.controller import GuidedConfig
 from optuna_dnas.controller import GuidedFactor
-from optuna_dnas.interpret._factors import FactorModel
-from optuna_dnas.interpret._factors import generative_factors
 from optuna_dnas.interpret._pairs import match_partners
+from optuna_dnas.search_space import FactorModel
 from optuna_dnas.search_space import SearchSpace
 
 
@@ -52,7 +51,7 @@ def pretrain_guided(
 
     assert space.vocabulary is not None
     pool = draw_pool(space, config.n_pool, np.random.default_rng(seed))
-    guidance = make_guidance(pool, generative_factors(space), config)
+    guidance = make_guidance(pool, space.factor_model, config)
     return DisentangledLatent.pretrained(
         space.vocabulary,
         pool[: config.n_cells].astype(np.int64),

@@ -17,8 +17,8 @@ from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.interpret._decoding import Decoding
-from optuna_dnas.interpret._factors import Factor
-from optuna_dnas.interpret._factors import FactorModel
+from optuna_dnas.search_space import Factor
+from optuna_dnas.search_space import FactorModel
 
 
 GRID = np.linspace(-2.0, 2.0, 9)

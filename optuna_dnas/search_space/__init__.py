@@ -13,6 +13,11 @@ from optuna_dnas.search_space._cost import CostLimits
 from optuna_dnas.search_space._cost import LIMIT_KEYS
 from optuna_dnas.search_space._cost import read_limits
 from optuna_dnas.search_space._declared import ArchitectureSpace
+from optuna_dnas.search_space._factors import COST
+from optuna_dnas.search_space._factors import Factor
+from optuna_dnas.search_space._factors import FactorModel
+from optuna_dnas.search_space._factors import Guidance
+from optuna_dnas.search_space._factors import LAYERS
 from optuna_dnas.search_space._flat import FlatSpace
 from optuna_dnas.search_space._graph import Graph
 from optuna_dnas.search_space._inference import declaration_code
@@ -43,6 +48,7 @@ from optuna_dnas.search_space._picture import Picture
 from optuna_dnas.search_space._picture import Point
 from optuna_dnas.search_space._product import ProductSpace
 from optuna_dnas.search_space._product import Setting
+from optuna_dnas.search_space._product import together
 from optuna_dnas.search_space._recognition import recognize
 from optuna_dnas.search_space._recognition import recognize_part
 from optuna_dnas.search_space._recognition import space_from_json
@@ -50,6 +56,12 @@ from optuna_dnas.search_space._recognition import space_to_json
 
 
 __all__ = [
+    "COST",
+    "Factor",
+    "FactorModel",
+    "Guidance",
+    "LAYERS",
+    "together",
     "ABSENT",
     "Architecture",
     "ArchitectureSpace",

@@ -23,6 +23,9 @@ from optuna_dnas._typing import TokenArray
 from optuna_dnas.encoding import Vocabulary
 from optuna_dnas.search_space._cost import Cost
 from optuna_dnas.search_space._cost import CostLimits
+from optuna_dnas.search_space._factors import FactorModel
+from optuna_dnas.search_space._factors import Guidance
+from optuna_dnas.search_space._factors import TokenFactors
 from optuna_dnas.search_space._picture import draw_table
 from optuna_dnas.search_space._picture import Picture
 
@@ -58,10 +61,30 @@ class SearchSpace(abc.ABC, Generic[ArchitectureT]):
     def size(self) -> float:
         """How many different architectures there are; may be infinite, or an upper bound."""
 
+    @cached_property
+    def factor_model(self) -> FactorModel:
+        """The concepts in which its architectures are explained; by default, one a token."""
+        assert self.vocabulary is not None
+        return TokenFactors(self.vocabulary)
+
+    @property
+    def guidance(self) -> Guidance | None:
+        """What a latent that is to explain architectures is told; by default nothing."""
+        return None
+
+    @property
+    def in_words(self) -> str:
+        """What there is to choose from: so many architectures."""
+        return f"{self.size:,.0f} architectures" if np.isfinite(self.size) else "architectures"
+
     @property
     def parts(self) -> "tuple[SearchSpace[Any], ...]":
         """The spaces that this one is a product of; by default itself."""
         return (self,)
+
+    def architecture_tokens(self, tokens: TokenArray) -> TokenArray:
+        """(N, T) tokens -> those of the first of its parts; by default all."""
+        return tokens
 
     @property
     def has_own_code(self) -> bool:

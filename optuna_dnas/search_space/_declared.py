@@ -29,6 +29,7 @@ from optuna_dnas.search_space._architecture import Architecture
 from optuna_dnas.search_space._base import SearchSpace
 from optuna_dnas.search_space._cost import Cost
 from optuna_dnas.search_space._cost import CostLimits
+from optuna_dnas.search_space._declared_factors import DeclaredFactors
 from optuna_dnas.search_space._graph import Graph
 from optuna_dnas.search_space._parts import Choice
 from optuna_dnas.search_space._parts import Integer
@@ -202,6 +203,10 @@ class ArchitectureSpace(SearchSpace[Architecture]):
                     of_row[leaf.name] = values[int(token)]
         return params
 
+    @cached_property
+    def factor_model(self) -> DeclaredFactors:
+        return DeclaredFactors(self)
+
     def canonicalize(self, tokens: TokenArray) -> tuple[IntArray, BoolArray]:
         """As its parts have it: blocks beyond a depth are absent, equal graphs written alike."""
         canonical = np.array(tokens, dtype=np.int64)
@@ -342,15 +347,6 @@ class ArchitectureSpace(SearchSpace[Architecture]):
             for name, of_part in self.columns_of.items()
         ]
         return np.concatenate(columns, axis=1)
-
-    @cached_property
-    def repeated_fields(self) -> dict[tuple[str, str | None], list[int]]:
-        """The tokens of each choice of repeated blocks, block by block."""
-        found: dict[tuple[str, str | None], list[int]] = {}
-        for t, leaf in enumerate(self.leaves):
-            if leaf.block is not None:
-                found.setdefault((leaf.part, leaf.field), []).append(t)
-        return found
 
 
 _MISSING = object()

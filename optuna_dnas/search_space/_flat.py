@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from collections.abc import Sequence
 import copy
+from functools import cached_property
 import hashlib
 import json
 import math
@@ -20,6 +21,7 @@ from optuna_dnas.search_space._activity import Activity
 from optuna_dnas.search_space._base import SearchSpace
 from optuna_dnas.search_space._columns import make_column
 from optuna_dnas.search_space._cost import Cost
+from optuna_dnas.search_space._flat_factors import FlatFactors
 
 
 class FlatSpace(SearchSpace[dict[str, Any]]):
@@ -89,6 +91,15 @@ class FlatSpace(SearchSpace[dict[str, Any]]):
     @property
     def vocabulary(self) -> None:
         return None
+
+    @cached_property
+    def factor_model(self) -> FlatFactors:
+        return FlatFactors(self)
+
+    @property
+    def in_words(self) -> str:
+        n = len(self._distributions)
+        return f"combinations of {n} parameters" if n > 1 else "values of one parameter"
 
     @property
     def size(self) -> float:

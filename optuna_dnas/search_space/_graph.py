@@ -23,6 +23,8 @@ from optuna_dnas._typing import IntArray
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.exceptions import OutOfDomainError
 from optuna_dnas.search_space._architecture import Architecture
+from optuna_dnas.search_space._factors import Factor
+from optuna_dnas.search_space._factors import LAYERS
 from optuna_dnas.search_space._graph_picture import draw_graph
 from optuna_dnas.search_space._graph_signature import describe_paths
 from optuna_dnas.search_space._graph_signature import IDENTITY
@@ -39,6 +41,7 @@ _MAX_LISTED = 250_000
 _CHUNK = 2_000  # whose arrays fit into a cache
 _BITS = Choice(False, True)
 _LAST_RANK = 1_000
+_OPERATION, _CONNECTION = "operation", "connections"  # kinds of factors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,6 +279,68 @@ class Graph(Part):
             identity=str(self.identity),
         )
 
+    def factors(self, name: str) -> tuple[list[Factor], list[Factor]]:
+        basic = []
+        for leaf in self.leaves(name):
+            place = f"{name} output" if leaf.node == self._n_states else f"{name} {leaf.node}"
+            field = str(leaf.field)
+            kind, _, number = field.partition("_")
+            if kind == "from" and leaf.value == _BITS:
+                what = f"edge from {number} to {place}"
+                basic.append(Factor(name=what, kind=_CONNECTION, phrases=(f"no {what}", what)))
+                continue
+            what, kind = {
+                "op": (f"operation of {place}", _OPERATION),
+                "from": (f"operation from {number} to {place}", _OPERATION),
+                "edge": (f"operation of edge {number} to {place}", _OPERATION),
+                "input": (f"input of {place}", _CONNECTION),
+                "inputs": (f"inputs of {place}", _CONNECTION),
+            }[kind]
+            phrases = tuple(f"{what} is {option}" for option in leaf.value.values)
+            basic.append(Factor(name=what, kind=kind, phrases=phrases))
+        derived = [
+            ("number of nodes", LAYERS),
+            ("depth", LAYERS),
+            ("number of edges", _CONNECTION),
+            *((f"number of {op}", _OPERATION) for op in self._options),
+        ]
+        return basic, [
+            Factor(name=f"{what} in {name}", kind=kind, is_derived=True) for what, kind in derived
+        ]
+
+    def measure(self, tokens: IntArray) -> tuple[FloatArray, FloatArray]:
+        """What leads nowhere has no values."""
+        labels = self._labels(tokens)
+        alive = self._alive(labels)
+        basic, _ = super().measure(tokens)
+        for t, leaf in enumerate(self.leaves("")):
+            if leaf.node is not None and leaf.node < self._n_states:
+                basic[alive.nodes[:, leaf.node] == NOTHING, t] = np.nan
+        inner = alive.nodes[:, self.n_inputs :]
+        counts = [
+            (inner != NOTHING).sum(axis=1),
+            self._depths(alive).max(axis=1),
+            (alive.edges[:, :, :-1] != NOTHING).sum(axis=(1, 2)),
+        ]
+        for op in self._options:
+            n = np.zeros(len(tokens), dtype=np.int64)
+            for choice, label_of, where in (
+                (self.op, self._label_of_node, inner),
+                (self.edge_op, self._label_of_edge, alive.edges[:, :, :-1]),
+            ):
+                if choice is not None and op in choice.options:
+                    label = label_of[choice.options.index(op)]
+                    n += (where == label).sum(axis=tuple(range(1, where.ndim)))
+            counts.append(n)
+        return basic, np.stack(counts, axis=1).astype(float)
+
+    @cached_property
+    def _options(self) -> tuple[Any, ...]:
+        """All operations but the one that lets nothing through."""
+        choices = [choice.options for choice in (self.op, self.edge_op) if choice is not None]
+        named = dict.fromkeys(itertools.chain.from_iterable(choices))
+        return tuple(op for op in named if op != self.none)
+
     # -- Tokens
 
     @property
@@ -318,7 +383,8 @@ class Graph(Part):
 
     @cached_property
     def _label_of_node(self) -> IntArray:
-        assert self.op is not None
+        if self.op is None:
+            return np.empty(0, dtype=np.int64)
         return _labels_of(self.op, self.identity, None)
 
     def _labels(self, tokens: IntArray) -> "_Labels":
@@ -396,14 +462,17 @@ class Graph(Part):
             self._is_valid(labels, signature),
         )
 
+    def _depths(self, alive: "_Labels") -> IntArray:
+        """(N, V) edges of the longest path from an input."""
+        depth = np.zeros(alive.nodes.shape, dtype=np.int64)
+        for v in range(self.n_inputs, self._n_states):
+            exists = alive.edges[:, :v, v] != NOTHING
+            depth[:, v] = np.where(exists, depth[:, :v] + 1, 0).max(axis=1)
+        return depth
+
     def _order(self, alive: "_Labels", signature: Signature) -> IntArray:
         """(N, V) the old number of each new state."""
-        n, n_states = len(alive.edges), self._n_states
-        exists = alive.edges[:, :, :-1] != NOTHING
-        depth = np.zeros((n, n_states), dtype=np.int64)
-        for v in range(self.n_inputs, n_states):
-            before = np.where(exists[:, :v, v], depth[:, :v] + 1, 0)
-            depth[:, v] = before.max(axis=1)
+        exists, depth = alive.edges[:, :, :-1] != NOTHING, self._depths(alive)
         depth[:, self.n_inputs :] = np.where(
             signature.node_is_alive[:, self.n_inputs :], depth[:, self.n_inputs :], _LAST_RANK
         )

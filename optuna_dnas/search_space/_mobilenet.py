@@ -25,6 +25,7 @@ from optuna_dnas.search_space._cost import Cost
 from optuna_dnas.search_space._cost import CostLimits
 from optuna_dnas.search_space._mobilenet_cost import cost_table
 from optuna_dnas.search_space._mobilenet_cost import frame_cost
+from optuna_dnas.search_space._mobilenet_factors import MobileNetFactors
 from optuna_dnas.search_space._mobilenet_picture import describe_network
 from optuna_dnas.search_space._mobilenet_picture import draw_network
 from optuna_dnas.search_space._mobilenet_shape import MobileNetShape
@@ -98,6 +99,10 @@ class MobileNetSpace(SearchSpace[MobileNetSpec]):
     @property
     def vocabulary(self) -> Vocabulary:
         return self._vocabulary
+
+    @cached_property
+    def factor_model(self) -> MobileNetFactors:
+        return MobileNetFactors(self)
 
     @property
     def size(self) -> float:

@@ -26,11 +26,13 @@ from optuna_dnas.search_space._cells import OPS
 from optuna_dnas.search_space._cells import prune
 from optuna_dnas.search_space._cost import Cost
 from optuna_dnas.search_space._cost import CostLimits
+from optuna_dnas.search_space._factors import Guidance
 from optuna_dnas.search_space._model_spec import ModelSpec
 from optuna_dnas.search_space._nasbench101_cost import cost_range
 from optuna_dnas.search_space._nasbench101_cost import network_cost
 from optuna_dnas.search_space._nasbench101_cost import NetworkShape
 from optuna_dnas.search_space._nasbench101_descriptors import describe
+from optuna_dnas.search_space._nasbench101_factors import NASBench101Factors
 from optuna_dnas.search_space._nasbench101_picture import describe_cell
 from optuna_dnas.search_space._nasbench101_picture import draw_cell
 from optuna_dnas.search_space._nasbench101_unique import all_unique
@@ -101,6 +103,25 @@ class NASBench101Space(SearchSpace[ModelSpec]):
     @property
     def vocabulary(self) -> Vocabulary:
         return self._vocabulary
+
+    @cached_property
+    def factor_model(self) -> NASBench101Factors:
+        return NASBench101Factors(self)
+
+    @property
+    def guidance(self) -> Guidance:
+        """Operations, depth, edges, the input-output skip and, where cells of fewer vertices are
+        common enough to be learned from, the number of vertices.
+
+        The rest of the latents are free. What takes several tokens at once is controlled more
+        often. Weights ship for 5 and for 7 vertices.
+        """
+        shares = {f"operation of vertex {v}": 1.0 for v in range(1, self.max_vertices - 1)}
+        shares |= {"depth": 5.0, "number of edges": 2.0, "input-output skip": 3.0}
+        if self.max_vertices < MAX_VERTICES:
+            return Guidance(shares, latent_dim=10, hidden_dim=96, n_cells=2_500, n_steps=6_000)
+        shares["number of vertices"] = 2.0
+        return Guidance(shares, latent_dim=24, hidden_dim=128, n_cells=60_000, n_steps=12_000)
 
     @property
     def size(self) -> float:

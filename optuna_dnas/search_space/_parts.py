@@ -25,6 +25,8 @@ from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.search_space._architecture import Architecture
+from optuna_dnas.search_space._factors import Factor
+from optuna_dnas.search_space._factors import LAYERS
 from optuna_dnas.search_space._picture import Picture
 
 
@@ -60,6 +62,29 @@ class Leaf(NamedTuple):
     def n_tokens(self) -> int:
         """Its values, and one more for an absent one."""
         return len(self.value.values) + self.is_conditional
+
+    @property
+    def factor(self) -> Factor:
+        """In words."""
+        if self.depth_of is not None:
+            return Factor(name=f"number of {self.part}", kind=LAYERS)
+        place = self.part
+        if self.block is not None:
+            place = f"{_singular(self.part)} {self.block[1] + 1}"
+        elif self.node is not None:
+            place = f"{self.part} {self.node}"
+        name = place if self.field is None else f"{self.field} of {place}"
+        kind = self.field or self.part
+        if self.value.is_ordered:
+            return Factor(name=name, kind=kind)
+        phrases = tuple(f"{name} is {value}" for value in self.value.values)
+        return Factor(name=name, kind=kind, phrases=phrases)
+
+    def measure(self, tokens: IntArray) -> FloatArray:
+        """(N,) the number, or the place among the options; NaN where it does not exist."""
+        values = self.value.values if self.value.is_ordered else range(len(self.value.values))
+        measured: FloatArray = np.array([*values, np.nan], dtype=float)[tokens]
+        return measured
 
 
 class Part(abc.ABC):
@@ -110,6 +135,15 @@ class Part(abc.ABC):
     def descriptors(self, tokens: TokenArray) -> FloatArray:
         """(N, t) canonical tokens -> (N, F) numbers; by default none."""
         return np.empty((len(tokens), 0))
+
+    def factors(self, name: str) -> tuple[list[Factor], list[Factor]]:
+        """Its parameters in words, and what follows from them."""
+        return [leaf.factor for leaf in self.leaves(name)], []
+
+    def measure(self, tokens: IntArray) -> tuple[FloatArray, FloatArray]:
+        """(N, t) canonical tokens -> the values of its :meth:`factors`; NaN where none exists."""
+        values = [leaf.measure(tokens[:, t]) for t, leaf in enumerate(self.leaves(""))]
+        return np.stack(values, axis=1), np.empty((len(tokens), 0))
 
     def describe(self, name: str, value: Any) -> list[str]:
         """Lines of text, of what :meth:`build` has made."""
@@ -414,6 +448,33 @@ class Repeat(Part):
                 columns.append(counts @ np.arange(n) / np.maximum(counts.sum(axis=1), 1))
         return np.stack(columns, axis=1)
 
+    def factors(self, name: str) -> tuple[list[Factor], list[Factor]]:
+        basic, _ = super().factors(name)
+        derived = []
+        for key, value in self.fields.items():
+            kind = key or name
+            if value.is_ordered:
+                derived.append(Factor(name=f"mean {kind}", kind=kind, is_derived=True))
+                continue
+            what = f"{name} " if key is None else f"{name} whose {key} is "
+            derived += [
+                Factor(name=f"number of {what}{option}", kind=kind, is_derived=True)
+                for option in value.values
+            ]
+        return basic, derived
+
+    def measure(self, tokens: IntArray) -> tuple[FloatArray, FloatArray]:
+        basic, _ = super().measure(tokens)
+        is_deep, columns = self.low < self.high, []
+        for t, value in enumerate(self.fields.values()):
+            blocks = slice(is_deep + t, None, len(self.fields))
+            if value.is_ordered:
+                columns.append(_mean(basic[:, blocks])[:, None])
+            else:
+                options = np.arange(len(value.values))
+                columns.append((tokens[:, blocks, None] == options).sum(axis=1).astype(float))
+        return basic, np.concatenate(columns, axis=1)
+
     def describe(self, name: str, value: Any) -> list[str]:
         return [f"{name}[{k}]: {_describe(entry)}" for k, entry in enumerate(value)]
 
@@ -444,6 +505,19 @@ def to_part(name: str, part: Any) -> Part:
         return part
     check_block(name, part)
     return Group(part)
+
+
+def _singular(name: str) -> str:
+    """Of a name that a repeated block may have: layers, edges."""
+    return name[:-1] if name.endswith("s") and not name.endswith("ss") else name
+
+
+def _mean(values: FloatArray) -> FloatArray:
+    """(N, K) -> (N,) the mean of those that exist; NaN where none does."""
+    n_existing = (~np.isnan(values)).sum(axis=1)
+    means: FloatArray = np.full(len(values), np.nan)
+    np.divide(np.nan_to_num(values).sum(axis=1), n_existing, out=means, where=n_existing > 0)
+    return means
 
 
 def _describe(value: Any) -> str:

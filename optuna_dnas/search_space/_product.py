@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from collections.abc import Sequence
 import copy
+from functools import cached_property
 import hashlib
 from typing import Any
 from typing import Generic
@@ -20,8 +21,11 @@ from optuna_dnas.search_space._base import ArchitectureT
 from optuna_dnas.search_space._base import SearchSpace
 from optuna_dnas.search_space._cost import Cost
 from optuna_dnas.search_space._cost import CostLimits
+from optuna_dnas.search_space._factors import Factor
+from optuna_dnas.search_space._factors import FactorModel
 from optuna_dnas.search_space._flat import FlatSpace
 from optuna_dnas.search_space._picture import Picture
+from optuna_dnas.search_space._picture import stack
 
 
 class Setting(NamedTuple, Generic[ArchitectureT]):
@@ -78,6 +82,19 @@ class ProductSpace(SearchSpace[Setting[ArchitectureT]]):
     def vocabulary(self) -> Vocabulary | None:
         return self.architectures.vocabulary
 
+    @cached_property
+    def factor_model(self) -> "ProductFactors":
+        return ProductFactors(self)
+
+    @property
+    def in_words(self) -> str:
+        *first, last = self.others.distributions
+        beside = f"{', '.join(first)} and {last}" if first else last
+        return f"{self.architectures.in_words}, together with {beside}"
+
+    def architecture_tokens(self, tokens: FloatArray) -> IntArray:
+        return self.split(tokens)[0]
+
     @property
     def size(self) -> float:
         return self.architectures.size * self.others.size
@@ -126,7 +143,8 @@ class ProductSpace(SearchSpace[Setting[ArchitectureT]]):
         return f"{drawing}\n{self.others.draw(architecture.others)}"
 
     def picture(self, architecture: Setting[ArchitectureT]) -> Picture:
-        return self.architectures.picture(architecture.architecture)
+        beside = self.others.picture(architecture.others)
+        return stack([self.architectures.picture(architecture.architecture), beside])
 
     def sample(self, rng: np.random.Generator, n: int) -> list[Setting[ArchitectureT]]:
         architectures = self.architectures.sample(rng, n)
@@ -206,3 +224,47 @@ class ProductSpace(SearchSpace[Setting[ArchitectureT]]):
     def _with_others(self, architectures: IntArray, rng: np.random.Generator) -> FloatArray:
         others = self.others.sample_tokens(len(architectures), rng)
         return self.canonicalize(np.column_stack([architectures, others]))[0]
+
+
+class ProductFactors(FactorModel):
+    """What can be said of an architecture, and the parameters beside it.
+
+    Args:
+        space: The settings.
+    """
+
+    def __init__(self, space: ProductSpace[Any]) -> None:
+        self._space = space
+
+    @property
+    def factors(self) -> tuple[Factor, ...]:
+        architectures, others = (part.factor_model.factors for part in self._space.parts)
+        return (*architectures, *others)
+
+    def measure(self, tokens: FloatArray) -> FloatArray:
+        parts = zip(self._space.parts, self._space.split(tokens), strict=True)
+        return np.concatenate([part.factor_model.measure(own) for part, own in parts], axis=1)
+
+
+def together(
+    space: SearchSpace[Any] | None,
+    distributions: Mapping[str, BaseDistribution],
+    other_ranges: Mapping[str, Sequence[BaseDistribution]],
+) -> SearchSpace[Any]:
+    """The space of all parameters of a study.
+
+    Args:
+        space: Has some of them; `None`: none is known.
+        distributions: Of all parameters.
+        other_ranges: More distributions that some of them have.
+    """
+    names = distributions.keys() - (space.distributions if space else {}).keys()
+    if space is not None and not names:
+        return space
+    if space is None or isinstance(space, FlatSpace):
+        return FlatSpace(distributions, other_ranges=other_ranges)
+    others = FlatSpace(
+        {name: d for name, d in distributions.items() if name in names},
+        other_ranges={name: r for name, r in other_ranges.items() if name in names},
+    )
+    return ProductSpace(space, others)

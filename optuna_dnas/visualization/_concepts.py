@@ -7,9 +7,8 @@ import numpy as np
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.controller import Latent
-from optuna_dnas.interpret import Factor
-from optuna_dnas.interpret import generative_factors
 from optuna_dnas.interpret import information
+from optuna_dnas.search_space import Factor
 from optuna_dnas.search_space import SearchSpace
 
 
@@ -40,7 +39,7 @@ def concepts(space: SearchSpace[Any], latent: Latent) -> list[Concept | None]:
     Raises:
         TypeError: No factors are known of such a space.
     """
-    model = generative_factors(space)
+    model = space.factor_model
     tokens = space.sample_tokens(_N_ARCHITECTURES, np.random.default_rng(_SEED))
     codes, values = latent.encode(tokens), model.measure(tokens)
     known = information(codes, values)

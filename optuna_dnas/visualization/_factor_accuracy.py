@@ -3,6 +3,7 @@
 N: trials, D: latent dimensions, P: panels, K: best trials.
 """
 
+from collections.abc import Sequence
 import math
 from typing import Any
 from typing import NamedTuple
@@ -15,9 +16,7 @@ from optuna_dnas._typing import IntArray
 from optuna_dnas.controller import average_ranks
 from optuna_dnas.controller import ControllerConfig
 from optuna_dnas.controller import Latent
-from optuna_dnas.interpret import Evaluated
 from optuna_dnas.interpret import evaluated
-from optuna_dnas.search_space import FlatSpace
 from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.strategies import PromisingRegions
 from optuna_dnas.visualization._colors import GREY
@@ -105,15 +104,18 @@ def _get_factor_accuracy_info(
     if top_k < 1:
         raise ValueError(f"`top_k` must be positive, but got {top_k}.")
     data = evaluated(study, space)
+    data = data.of_architectures() if explanatory else data
     column = data.objective(target)
     best = data.ranking(column)[:top_k]
     latent = data.explanatory_latent() if explanatory else data.latent(config)
     codes, values = latent.encode(data.tokens), data.values[:, column]
-    is_flat = isinstance(data.space, FlatSpace)
-    known = [None] * codes.shape[1] if is_flat else concepts(data.space, latent)
+    known: Sequence[Concept | None] = ()
+    if latent.learned is not None:
+        known = concepts(data.of_architectures().space, latent.learned)
+    named = [name for name in latent.dimension_names if name is not None]
     panels = [
-        _panel(data, latent, codes, values, best, d, concept)
-        for d, concept in enumerate(known)
+        _panel(latent, codes, values, best, d, concept)
+        for d, concept in enumerate([*known, *[None] * len(named)])
         if concept is not None or not explanatory
     ]
     panels.sort(key=lambda panel: -abs(panel.correlation))
@@ -129,7 +131,6 @@ def _get_factor_accuracy_info(
 
 
 def _panel(
-    data: Evaluated,
     latent: Latent,
     codes: FloatArray,
     values: FloatArray,
@@ -137,7 +138,7 @@ def _panel(
     dimension: int,
     concept: Concept | None,
 ) -> _Panel:
-    own, space = codes[:, dimension], data.space
+    own = codes[:, dimension]
     is_active = ~np.isnan(own)
     centres = codes[best[is_active[best]]][:, [dimension]]
     regions = PromisingRegions(centres, latent.half_width[[dimension]])
@@ -152,10 +153,11 @@ def _panel(
         regions=intervals,
         ticks={} if concept is None else concept.ticks,
     )
-    if not isinstance(space, FlatSpace):
+    name = latent.dimension_names[dimension]
+    if name is None:
         return panel
-    name = space.column_names[dimension]
-    return panel._replace(name=name, concept="", ticks=_ticks(space, dimension))
+    ticks = {code: _cut(text) for code, text in latent.ticks(dimension).items()}
+    return panel._replace(name=name, concept="", ticks=ticks)
 
 
 def _spearman(a: FloatArray, b: FloatArray) -> float:
@@ -164,15 +166,8 @@ def _spearman(a: FloatArray, b: FloatArray) -> float:
     return float(np.corrcoef(average_ranks(a), average_ranks(b))[0, 1])
 
 
-def _ticks(space: FlatSpace, dimension: int) -> dict[float, str]:
-    """The values of a parameter, where they stand among its codes."""
-    column = space.columns[dimension]
-    codes = column.enumerate() if column.is_categorical else np.array([0.0, 0.5, 1.0])
-    texts = [f"{v:.3g}" if isinstance(v, float) else str(v) for v in column.to_values(codes)]
-    return {
-        code: text if len(text) <= _MAX_LETTERS else f"{text[: _MAX_LETTERS - 1]}…"
-        for code, text in zip(codes.tolist(), texts, strict=True)
-    }
+def _cut(text: str) -> str:
+    return text if len(text) <= _MAX_LETTERS else f"{text[: _MAX_LETTERS - 1]}…"
 
 
 def _get_factor_accuracy_plot(info: _FactorAccuracyInfo) -> Figure:

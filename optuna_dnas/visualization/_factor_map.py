@@ -9,7 +9,6 @@ from optuna.study import Study
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.interpret import Decoding
 from optuna_dnas.interpret import evaluated
-from optuna_dnas.interpret import generative_factors
 from optuna_dnas.interpret import information
 from optuna_dnas.interpret import latent_controls
 from optuna_dnas.interpret import LatentControl
@@ -52,7 +51,7 @@ def plot_factor_map(
         ImportError: plotly is not installed.
         ValueError: No trial is completed, or the space has no decoder.
     """
-    data = evaluated(study, space)
+    data = evaluated(study, space).of_architectures()
     return factor_map_figure(factor_map(data.explanatory_latent(), data.space, seed=seed))
 
 
@@ -70,7 +69,7 @@ def _get_factor_map_info(
     decoding: Decoding,
     tokens: np.ndarray,  # (N, T)
 ) -> FactorMap:
-    model = generative_factors(space)
+    model = space.factor_model
     codes, factors = latent.encode(tokens), model.measure(tokens)
     controls = latent_controls(decoding, model, codes, factors)
     shares = information(codes, factors).normalised[:, model.basic]

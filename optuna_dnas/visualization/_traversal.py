@@ -17,13 +17,12 @@ from optuna_dnas._typing import TokenArray
 from optuna_dnas.interpret import controller_of
 from optuna_dnas.interpret import Decoding
 from optuna_dnas.interpret import evaluated
-from optuna_dnas.interpret import Factor
-from optuna_dnas.interpret import FactorModel
-from optuna_dnas.interpret import generative_factors
 from optuna_dnas.interpret import LatentControl
 from optuna_dnas.interpret import LatentWithProbabilities
 from optuna_dnas.interpret import traversal_codes
 from optuna_dnas.interpret import ValidDecoding
+from optuna_dnas.search_space import Factor
+from optuna_dnas.search_space import FactorModel
 from optuna_dnas.search_space import Key
 from optuna_dnas.search_space import Picture
 from optuna_dnas.search_space import SearchSpace
@@ -96,7 +95,7 @@ def plot_latent_traversal(
         raise ValueError(f"`n_architectures` must be positive, but got {n_architectures}.")
     if dimension is not None and concept is not None:
         raise ValueError("`dimension` and `concept` exclude each other.")
-    data = evaluated(study, space)
+    data = evaluated(study, space).of_architectures()
     latent, column = data.explanatory_latent(), data.objective(target)
     controls = factor_map(latent, data.space).controls
     chosen = _choose(controls, dimension, concept)
@@ -189,7 +188,7 @@ def _cells(
     concept: Factor | None,
 ) -> Iterator[_Cell]:
     """A row, from left to right."""
-    model = generative_factors(space)
+    model = space.factor_model
     place = None if concept is None else model.factors.index(concept)
     previous: tuple[Picture, FloatArray] | None = None
     for row, is_valid in zip(tokens, valid, strict=True):

@@ -2,13 +2,12 @@
 
 import numpy as np
 
-from optuna_dnas.interpret import COST
-from optuna_dnas.interpret import DeclaredFactors
-from optuna_dnas.interpret import generative_factors
 from optuna_dnas.search_space import ArchitectureSpace
 from optuna_dnas.search_space import Choice
+from optuna_dnas.search_space import COST
 from optuna_dnas.search_space import Cost
 from optuna_dnas.search_space import Repeat
+from optuna_dnas.search_space._declared_factors import DeclaredFactors
 
 
 SPACE = ArchitectureSpace(
@@ -21,7 +20,7 @@ SPACE = ArchitectureSpace(
     cost=lambda a: Cost(flops=len(a.layers), params=sum(layer.width for layer in a.layers)),
 )
 TOKENS = SPACE.enumerate_tokens()
-MODEL = generative_factors(SPACE)
+MODEL = SPACE.factor_model
 
 
 def test_names_are_those_of_the_declaration() -> None:
@@ -87,6 +86,6 @@ def test_values_are_described_in_words() -> None:
 
 
 def test_without_a_cost_none_is_a_factor() -> None:
-    model = generative_factors(ArchitectureSpace(head=Choice("a", "b")))
+    model = ArchitectureSpace(head=Choice("a", "b")).factor_model
     assert [factor.name for factor in model.factors] == ["head"]
     np.testing.assert_array_equal(model.measure(np.array([[0], [1]])), [[0], [1]])

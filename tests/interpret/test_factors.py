@@ -4,17 +4,17 @@ from optuna.distributions import FloatDistribution
 from optuna.distributions import IntDistribution
 import pytest
 
-from optuna_dnas.interpret import FlatFactors
-from optuna_dnas.interpret import generative_factors
-from optuna_dnas.interpret import NASBench101Factors
-from optuna_dnas.interpret._nasbench101_factors import longest_paths
 from optuna_dnas.search_space import FlatSpace
 from optuna_dnas.search_space import ModelSpec
 from optuna_dnas.search_space import NASBench101Space
+from optuna_dnas.search_space._factors import TokenFactors
+from optuna_dnas.search_space._flat_factors import FlatFactors
+from optuna_dnas.search_space._nasbench101_factors import longest_paths
+from optuna_dnas.search_space._nasbench101_factors import NASBench101Factors
 
 
 SPACE = NASBench101Space()
-MODEL = generative_factors(SPACE)
+MODEL = SPACE.factor_model
 
 
 def factors_of(text: str) -> dict[str, float]:
@@ -116,7 +116,7 @@ def test_the_factors_of_a_flat_space_are_its_parameters() -> None:
             "layers": IntDistribution(1, 5),
         }
     )
-    model = generative_factors(space)
+    model = space.factor_model
     assert isinstance(model, FlatFactors)
     tokens = space.params_to_tokens([{"optimizer": "adam", "rate": 1e-2, "layers": 4}])
     (values,) = model.measure(tokens)
@@ -126,6 +126,9 @@ def test_the_factors_of_a_flat_space_are_its_parameters() -> None:
     np.testing.assert_array_equal(model.basic, [0, 1, 2])
 
 
-def test_a_space_without_known_factors_is_refused() -> None:
-    with pytest.raises(TypeError, match="int"):
-        generative_factors(3)  # type: ignore[arg-type]
+def test_the_factors_of_a_space_that_names_none_are_its_tokens() -> None:
+    model = TokenFactors(SPACE.vocabulary)
+    tokens = SPACE.sample_tokens(20, np.random.default_rng(0))
+    assert [f.name for f in model.factors] == [token.name for token in SPACE.vocabulary.tokens]
+    np.testing.assert_array_equal(model.measure(tokens), tokens)
+    assert model.factors[0].describe(1.0) == "edge_0_1 is 1"

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from optuna_dnas.controller import GuidedConfig
-from optuna_dnas.interpret import generative_factors
-from optuna_dnas.interpret import guided_nasbench101
+from optuna_dnas.controller import missing_weights
+from optuna_dnas.interpret import guided_config
 from optuna_dnas.interpret import latent_controls
 from optuna_dnas.interpret import pretrain_guided
 from optuna_dnas.interpret import ValidDecoding
@@ -15,7 +15,7 @@ from optuna_dnas.search_space import NASBench101Space
 
 
 SPACE = NASBench101Space(max_vertices=5)
-MODEL = generative_factors(SPACE)
+MODEL = SPACE.factor_model
 CONFIG = GuidedConfig(
     guided_factors=("operation of vertex 1", "operation of vertex 2"),
     control_shares=(1.0, 1.0),
@@ -58,8 +58,10 @@ def test_an_unknown_factor_is_refused() -> None:
 
 @pytest.mark.parametrize("max_vertices", [5, 7])
 def test_the_preset_guides_factors_of_its_space(max_vertices: int) -> None:
-    config = guided_nasbench101(max_vertices)
-    model = generative_factors(NASBench101Space(max_vertices=max_vertices))
+    space = NASBench101Space(max_vertices=max_vertices)
+    config, model = guided_config(space), space.factor_model
+    assert config is not None
+    assert missing_weights(space, config) is None
     basic = [model.factors[f].name for f in model.basic]
     assert set(config.guided_factors) <= set(basic)
 

@@ -1,14 +1,13 @@
 import numpy as np
 
-from optuna_dnas.interpret import generative_factors
-from optuna_dnas.interpret import MobileNetFactors
 from optuna_dnas.search_space import MobileNetSpace
 from optuna_dnas.search_space import MobileNetSpec
+from optuna_dnas.search_space._mobilenet_factors import MobileNetFactors
 from tests.mobilenets import nine_layers
 
 
 SPACE = MobileNetSpace(nine_layers(28))
-MODEL = generative_factors(SPACE)
+MODEL = SPACE.factor_model
 BY_NAME = {factor.name: factor for factor in MODEL.factors}
 
 

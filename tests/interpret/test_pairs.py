@@ -1,12 +1,11 @@
 import numpy as np
 
-from optuna_dnas.interpret import generative_factors
 from optuna_dnas.interpret._pairs import match_partners
 from optuna_dnas.search_space import NASBench101Space
 
 
 SPACE = NASBench101Space(max_vertices=5)
-MODEL = generative_factors(SPACE)
+MODEL = SPACE.factor_model
 NAMES = [MODEL.factors[f].name for f in MODEL.basic]
 TOKENS = SPACE.enumerate_tokens()
 VALUES = MODEL.measure(TOKENS)[:, MODEL.basic]

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from optuna_dnas.interpret import controller_of
-from optuna_dnas.interpret import generative_factors
 from optuna_dnas.interpret import latent_controls
 from optuna_dnas.interpret import LatentControl
 from optuna_dnas.interpret import traversal_codes
@@ -76,7 +75,7 @@ def test_steps_from_or_to_what_is_invalid_do_not_count() -> None:
 def test_another_architecture_with_equal_factors_is_an_impure_step() -> None:
     space = NASBench101Space()
     tokens = space.sample_tokens(3_000, np.random.default_rng(0))
-    model = generative_factors(space)
+    model = space.factor_model
     values = np.nan_to_num(model.measure(tokens)[:, model.basic], nan=-1)
     _, first, group = np.unique(values, axis=0, return_index=True, return_inverse=True)
     twins = np.flatnonzero((tokens != tokens[first[group]]).any(axis=1))

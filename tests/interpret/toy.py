@@ -6,8 +6,8 @@ from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.interpret import Decoded
 from optuna_dnas.interpret import Decoding
-from optuna_dnas.interpret import Factor
-from optuna_dnas.interpret import FactorModel
+from optuna_dnas.search_space import Factor
+from optuna_dnas.search_space import FactorModel
 
 
 class DigitFactors(FactorModel):

@@ -115,8 +115,9 @@ def test_a_study_is_explained_and_drawn_without_the_space(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     study = search(as_a_user_writes_it, DNASSampler(space=MLP, seed=0, config=config), 40)
     explanation = explain(study)
-    assert explanation.space == "74,896 architectures"
+    assert explanation.space == "74,896 architectures, together with rate"
     factors = {finding.factor.name for finding in explanation.factors}
+    assert "rate" in factors
     assert factors & {f"width of layer {k}" for k in range(1, 6)}
     figure = plot_latent_space(study)
     assert len(figure.data[0].x) > 0

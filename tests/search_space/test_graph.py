@@ -260,6 +260,37 @@ def test_descriptors_count_operations_and_paths() -> None:
     assert list(both) == pytest.approx([math.log(3), 1, 2])
 
 
+def test_factors_say_what_nodes_do_and_what_graphs_are_like() -> None:
+    space = SPACES["tree"]
+    params: dict[str, Any] = {"cell_1_op": "gcn", "cell_2_input": "1", "cell_2_op": "gat"}
+    params |= {"cell_3_input": "1", "cell_3_op": "gcn", "cell_4_input": "2", "cell_4_op": "gat"}
+    tokens, _ = space.canonicalize(space.params_to_tokens([params]))
+    model = space.factor_model
+    (values,) = model.measure(tokens)
+    words = {f.name: f.describe(v) for f, v in zip(model.factors, values, strict=True)}
+    assert words["operation of cell 1"] == "operation of cell 1 is gcn"
+    assert words["number of gcn in cell"] == "number of gcn in cell: 2"
+    assert words["number of gat in cell"] == "number of gat in cell: 2"
+    assert words["number of skip in cell"] == "number of skip in cell: 0"
+    assert words["depth in cell"] == "depth in cell: 3"
+    assert words["number of nodes in cell"] == "number of nodes in cell: 4"
+    assert [factor.name for factor in model.factors if not factor.is_derived] == [
+        "operation of cell 1",
+        *(f"{what} of cell {v}" for v in (2, 3, 4) for what in ("input", "operation")),
+    ]
+
+
+def test_what_leads_nowhere_has_no_operation() -> None:
+    space = SPACES["large"]
+    tokens = space.sample_tokens(50, np.random.default_rng(0))
+    model = space.factor_model
+    names = [factor.name for factor in model.factors]
+    values = dict(zip(names, model.measure(tokens).T, strict=True))
+    n_with_op = sum(~np.isnan(values[f"operation of cell {v}"]) for v in range(1, 6))
+    np.testing.assert_array_equal(n_with_op, values["number of nodes in cell"])
+    assert n_with_op.min() < 5
+
+
 @pytest.mark.parametrize("name", sorted(SPACES))
 def test_check_space_finds_nothing(name: str) -> None:
     check_space(SPACES[name])

@@ -173,9 +173,11 @@ def test_parameters_out_of_range_make_no_setting() -> None:
         SPACE.params_to_architecture(params | without_edges)
 
 
-def test_a_setting_is_drawn_as_its_architecture() -> None:
+def test_a_setting_is_drawn_as_its_architecture_and_the_others_below() -> None:
     setting = SPACE.sample(np.random.default_rng(0), 1)[0]
-    assert SPACE.picture(setting) == CELLS.picture(setting.architecture)
+    keys = [box.key for box in SPACE.picture(setting).boxes if box.key is not None]
+    of_cell = [box.key for box in CELLS.picture(setting.architecture).boxes]
+    assert keys == [*of_cell, *setting.others]
     drawing = SPACE.draw(setting)
     assert drawing.startswith(CELLS.draw(setting.architecture))
     assert all(name in drawing for name in OTHERS.distributions)

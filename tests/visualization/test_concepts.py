@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 
-from optuna_dnas.interpret import generative_factors
 from optuna_dnas.visualization._concepts import _short
 from optuna_dnas.visualization._concepts import concepts
 
 from .oracle import SPACE
 
 
-MODEL = generative_factors(SPACE)
+MODEL = SPACE.factor_model
 FACTORS = {factor.name: factor for factor in MODEL.factors}
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from optuna_dnas.interpret import generative_factors
 from optuna_dnas.interpret import LikeliestDecoding
 from optuna_dnas.visualization import _factor_map
 from optuna_dnas.visualization._factor_map import _get_factor_map_info
@@ -14,7 +13,7 @@ from .oracle import SPACE
 
 
 TOKENS = SPACE.sample_tokens(400, np.random.default_rng(0))
-BASIC = [generative_factors(SPACE).factors[f].name for f in generative_factors(SPACE).basic]
+BASIC = [SPACE.factor_model.factors[f].name for f in SPACE.factor_model.basic]
 
 
 @pytest.fixture(scope="module")

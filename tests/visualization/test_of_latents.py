@@ -6,8 +6,7 @@ import pytest
 
 from optuna_dnas import DNASSampler
 from optuna_dnas.interpret import evaluated
-from optuna_dnas.interpret import generative_factors
-from optuna_dnas.interpret import guided_nasbench101
+from optuna_dnas.interpret import guided_config
 from optuna_dnas.search_space import NASBench101Space
 from optuna_dnas.visualization import plot_factor_accuracy
 from optuna_dnas.visualization import plot_factor_map
@@ -27,8 +26,10 @@ def test_cells_of_seven_vertices_are_explained_by_the_structure_supervised_laten
     study: optuna.Study,
 ) -> None:
     latent = evaluated(study).explanatory_latent()
+    guided = guided_config(evaluated(study).space)
+    assert guided is not None
     codes = latent.sample_prior(5, np.random.default_rng(0))
-    assert codes.shape == (5, guided_nasbench101().latent_dim)
+    assert codes.shape == (5, guided.latent_dim)
     assert latent.encode(latent.decode(codes)).shape == codes.shape
 
 
@@ -45,7 +46,7 @@ def test_a_row_for_each_of_the_best_architectures(study: optuna.Study) -> None:
 def test_each_concept_of_the_paper_has_a_latent_that_controls_it(
     study: optuna.Study, concept: str
 ) -> None:
-    kinds = {f.name: f.kind for f in generative_factors(evaluated(study).space).factors}
+    kinds = {f.name: f.kind for f in evaluated(study).space.factor_model.factors}
     title = plot_latent_traversal(study, concept=concept).layout.title.text.split("<br>")[0]
     assert kinds[title.partition("controls the ")[2]] == concept
 

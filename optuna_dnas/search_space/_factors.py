@@ -5,17 +5,17 @@ N: architectures, T: tokens, F: factors.
 
 import abc
 from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import singledispatch
 import math
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
 from optuna_dnas._typing import TokenArray
-from optuna_dnas.search_space import SearchSpace
+from optuna_dnas.encoding import Vocabulary
 
 
 LAYERS = "number of layers"
@@ -84,16 +84,40 @@ class FactorModel(abc.ABC):
         return found
 
 
-@singledispatch
-def generative_factors(space: SearchSpace[Any]) -> FactorModel:
-    """The factors of a search space.
+class TokenFactors(FactorModel):
+    """Every token is a concept of its own.
 
-    A new kind of space registers its own: ``@generative_factors.register``.
-
-    Raises:
-        TypeError: None are known for such a space.
+    Args:
+        vocabulary: The tokens.
     """
-    raise TypeError(f"No generative factors are known for {type(space).__name__}.")
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._factors = tuple(
+            Factor(
+                name=token.name,
+                kind=token.name,
+                phrases=tuple(f"{token.name} is {k}" for k in range(token.n_choices)),
+            )
+            for token in vocabulary.tokens
+        )
+
+    @property
+    def factors(self) -> tuple[Factor, ...]:
+        return self._factors
+
+    def measure(self, tokens: TokenArray) -> FloatArray:
+        return np.asarray(tokens, dtype=float)
+
+
+class Guidance(NamedTuple):
+    """What a latent that explains architectures is told, and how large it is."""
+
+    shares: Mapping[str, float]
+    """Factors, each of which shall have a latent of its own, and how often it is controlled."""
+    latent_dim: int
+    hidden_dim: int
+    n_cells: int
+    n_steps: int
 
 
 def _indices(are_chosen: Iterable[bool]) -> IntArray:

@@ -3,17 +3,21 @@
 N: networks, T: tokens, F: factors, L: searched layers, S: stages.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import TokenArray
-from optuna_dnas.interpret._factors import COST
-from optuna_dnas.interpret._factors import Factor
-from optuna_dnas.interpret._factors import FactorModel
-from optuna_dnas.interpret._factors import generative_factors
-from optuna_dnas.interpret._factors import LAYERS
-from optuna_dnas.search_space import MobileNetShape
-from optuna_dnas.search_space import MobileNetSpace
+from optuna_dnas.search_space._factors import COST
+from optuna_dnas.search_space._factors import Factor
+from optuna_dnas.search_space._factors import FactorModel
+from optuna_dnas.search_space._factors import LAYERS
+from optuna_dnas.search_space._mobilenet_shape import MobileNetShape
+
+
+if TYPE_CHECKING:
+    from optuna_dnas.search_space._mobilenet import MobileNetSpace
 
 
 KERNEL = "kernel size"
@@ -30,7 +34,7 @@ class MobileNetFactors(FactorModel):
         space: The networks.
     """
 
-    def __init__(self, space: MobileNetSpace) -> None:
+    def __init__(self, space: "MobileNetSpace") -> None:
         self._space = space
         self._factors = _basic_factors(space.shape) + _derived_factors(space.shape)
 
@@ -54,11 +58,6 @@ class MobileNetFactors(FactorModel):
             *self._space.token_costs(tokens).T,
         ]
         return np.stack(columns, axis=1).astype(float)
-
-
-@generative_factors.register
-def _(space: MobileNetSpace) -> FactorModel:
-    return MobileNetFactors(space)
 
 
 def _values(tokens: TokenArray, choices: tuple[int, ...]) -> FloatArray:

@@ -5,16 +5,19 @@ N: architectures, T: tokens; F = T.
 
 from dataclasses import dataclass
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import TokenArray
-from optuna_dnas.interpret._factors import Factor
-from optuna_dnas.interpret._factors import FactorModel
-from optuna_dnas.interpret._factors import generative_factors
-from optuna_dnas.search_space import Column
-from optuna_dnas.search_space import FlatSpace
+from optuna_dnas.search_space._columns import Column
+from optuna_dnas.search_space._factors import Factor
+from optuna_dnas.search_space._factors import FactorModel
+
+
+if TYPE_CHECKING:
+    from optuna_dnas.search_space._flat import FlatSpace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +45,7 @@ class FlatFactors(FactorModel):
         space: The parameters.
     """
 
-    def __init__(self, space: FlatSpace) -> None:
+    def __init__(self, space: "FlatSpace") -> None:
         self._factors = tuple(
             _to_factor(name, column)
             for name, column in zip(space.column_names, space.columns, strict=True)
@@ -54,11 +57,6 @@ class FlatFactors(FactorModel):
 
     def measure(self, tokens: TokenArray) -> FloatArray:
         return np.asarray(tokens, dtype=float)
-
-
-@generative_factors.register
-def _(space: FlatSpace) -> FactorModel:
-    return FlatFactors(space)
 
 
 def _to_factor(name: str, column: Column) -> Factor:

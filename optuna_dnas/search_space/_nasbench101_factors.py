@@ -3,20 +3,24 @@
 N: cells, T: tokens, V: vertex slots, F: factors.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
 from optuna_dnas._typing import TokenArray
-from optuna_dnas.interpret._factors import COST
-from optuna_dnas.interpret._factors import Factor
-from optuna_dnas.interpret._factors import FactorModel
-from optuna_dnas.interpret._factors import generative_factors
-from optuna_dnas.interpret._factors import LAYERS
-from optuna_dnas.search_space import ABSENT
-from optuna_dnas.search_space import edge_pairs
-from optuna_dnas.search_space import NASBench101Space
-from optuna_dnas.search_space import OPS
+from optuna_dnas.search_space._cells import ABSENT
+from optuna_dnas.search_space._cells import edge_pairs
+from optuna_dnas.search_space._cells import OPS
+from optuna_dnas.search_space._factors import COST
+from optuna_dnas.search_space._factors import Factor
+from optuna_dnas.search_space._factors import FactorModel
+from optuna_dnas.search_space._factors import LAYERS
+
+
+if TYPE_CHECKING:
+    from optuna_dnas.search_space._nasbench101 import NASBench101Space
 
 
 OPERATION = "operation"
@@ -36,7 +40,7 @@ class NASBench101Factors(FactorModel):
         space: The cells.
     """
 
-    def __init__(self, space: NASBench101Space) -> None:
+    def __init__(self, space: "NASBench101Space") -> None:
         self._space = space
         self._n_slots = space.max_vertices
         self._pairs = np.array(edge_pairs(self._n_slots))
@@ -70,11 +74,6 @@ class NASBench101Factors(FactorModel):
         rows, columns = self._pairs.T
         adjacency[:, rows, columns] = tokens[:, : len(self._pairs)]
         return adjacency, tokens[:, len(self._pairs) :]
-
-
-@generative_factors.register
-def _(space: NASBench101Space) -> FactorModel:
-    return NASBench101Factors(space)
 
 
 def longest_paths(adjacency: IntArray) -> IntArray:
