@@ -4,7 +4,6 @@ from typing import Any
 from typing import TYPE_CHECKING
 
 from optuna_dnas.controller._config import AutoencoderObjective
-from optuna_dnas.controller._config import CapacityObjective
 from optuna_dnas.controller._config import ControllerConfig
 from optuna_dnas.controller._config import GuidedConfig
 from optuna_dnas.controller._config import KLObjective
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AutoencoderObjective",
-    "CapacityObjective",
     "Controller",
     "ControllerConfig",
     "DisentangledLatent",

@@ -61,35 +61,6 @@ class KLObjective(AutoencoderObjective):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CapacityObjective(AutoencoderObjective):
-    """Controlled capacity: ``weight * |KL - C(t)|`` (Burgess et al. 2018, Eq. 8).
-
-    Args:
-        weight: Its gamma.
-        capacity: The final C in nats.
-        annealing: C grows linearly from 0 during this share of training.
-    """
-
-    weight: float = 0.3
-    capacity: float = 24.0
-    annealing: float = 0.5
-
-    def __post_init__(self) -> None:
-        check_not_negative(self, "weight", "capacity")
-        check_share(self, "annealing")
-
-    def penalty(
-        self, mean: torch.Tensor, log_variance: torch.Tensor, z: torch.Tensor, progress: float
-    ) -> torch.Tensor:
-        """See `AutoencoderObjective`."""
-        from optuna_dnas.controller import _losses
-
-        share = min(1.0, progress / self.annealing) if self.annealing else 1.0
-        kl = _losses.kl_divergence(mean, log_variance)
-        return self.weight * _losses.capacity_gap(kl, self.capacity * share)
-
-
-@dataclass(frozen=True, kw_only=True)
 class TotalCorrelationObjective(AutoencoderObjective):
     """The beta-TC-VAE: ``kl_weight * KL + tc_weight * total correlation`` (Chen et al. 2018).
 

@@ -52,11 +52,6 @@ def kl_divergence(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tenso
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1)
 
 
-def capacity_gap(kl: torch.Tensor, capacity: float) -> torch.Tensor:
-    """(B,) KL -> () its mean's distance from ``capacity`` (Burgess et al. 2018, Eq. 8)."""
-    return (kl.mean() - capacity).abs()
-
-
 def total_correlation(
     mean: torch.Tensor,  # (B, D)
     log_variance: torch.Tensor,  # (B, D)

@@ -10,12 +10,10 @@ from torch.distributions import MixtureSameFamily
 from torch.distributions import Normal
 
 from optuna_dnas._torch_scope import private_generator
-from optuna_dnas.controller._config import CapacityObjective
 from optuna_dnas.controller._config import ControllerConfig
 from optuna_dnas.controller._config import KLObjective
 from optuna_dnas.controller._config import SemiSupervisedConfig
 from optuna_dnas.controller._config import TotalCorrelationObjective
-from optuna_dnas.controller._losses import capacity_gap
 from optuna_dnas.controller._losses import kl_divergence
 from optuna_dnas.controller._losses import pairwise_logistic
 from optuna_dnas.controller._losses import reconstruction_error
@@ -99,12 +97,6 @@ def test_kl_closed_forms() -> None:
     assert kl_divergence(zero, zero + 1).item() == pytest.approx(4 * (math.e - 2) / 2)
 
 
-def test_capacity_gap_is_zero_at_the_capacity() -> None:
-    kl = torch.tensor([3.0, 5.0])
-    assert capacity_gap(kl, 4.0).item() == 0
-    assert capacity_gap(kl, 1.0).item() == capacity_gap(kl, 7.0).item() == 3
-
-
 def test_total_correlation_against_mixtures_of_torch() -> None:
     mean, log_variance, z = draw(6, 3), draw(6, 3, seed=1), draw(6, 3, seed=2)
     deviation = (0.5 * log_variance).exp()
@@ -161,9 +153,7 @@ def test_predictor_loss_gradients_against_finite_differences(loss) -> None:
     assert torch.autograd.gradcheck(lambda s: loss(s, targets), (draw(2, 6).requires_grad_(),))
 
 
-@pytest.mark.parametrize(
-    "objective", [KLObjective(), CapacityObjective(), TotalCorrelationObjective()]
-)
+@pytest.mark.parametrize("objective", [KLObjective(), TotalCorrelationObjective()])
 def test_objective_gradients_against_finite_differences(objective) -> None:
     inputs = [draw(6, 3, seed=seed).requires_grad_() for seed in range(3)]
     assert torch.autograd.gradcheck(objective.penalty, (*inputs, 0.5))
@@ -173,7 +163,6 @@ def test_objective_gradients_against_finite_differences(objective) -> None:
     "objective",
     [
         KLObjective(weight=0),
-        CapacityObjective(weight=0),
         TotalCorrelationObjective(kl_weight=0, tc_weight=0),
     ],
 )
@@ -190,8 +179,6 @@ def test_objectives_are_the_sums_that_they_say() -> None:
         KLObjective(weight=0.2): 0.2 * kl,
         TotalCorrelationObjective(kl_weight=0.2, tc_weight=0.5): 0.2 * kl + 0.5 * half,
         TotalCorrelationObjective(kl_weight=0.2, tc_weight=0): 0.2 * kl,
-        CapacityObjective(weight=2, capacity=8, annealing=0.5): 2 * (kl - 4).abs(),
-        CapacityObjective(weight=2, capacity=8, annealing=0): 2 * (kl - 8).abs(),
     }
     for objective, expected in cases.items():
         torch.testing.assert_close(objective.penalty(mean, log_variance, z, 0.25), expected)
@@ -202,7 +189,6 @@ def test_objectives_are_the_sums_that_they_say() -> None:
     [
         (lambda: KLObjective(weight=-1), "`weight` must not be negative, but got -1"),
         (lambda: KLObjective(weight=math.nan), "`weight` must not be negative, but got nan"),
-        (lambda: CapacityObjective(annealing=2), r"`annealing` must be in \[0, 1\], but got 2"),
         (lambda: TotalCorrelationObjective(tc_weight=-1), "`tc_weight` must not be negative"),
         (lambda: ControllerConfig(latent_dim=0), "`latent_dim` must be positive, but got 0"),
         (lambda: ControllerConfig(warmup=1.5), r"`warmup` must be in \[0, 1\], but got 1.5"),

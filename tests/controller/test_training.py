@@ -15,7 +15,6 @@ import torch
 from optuna_dnas._torch_scope import flush_denormal
 from optuna_dnas._torch_scope import resolve_device
 from optuna_dnas._torch_scope import torch_scope
-from optuna_dnas.controller._config import CapacityObjective
 from optuna_dnas.controller._config import ControllerConfig
 from optuna_dnas.controller._config import KLObjective
 from optuna_dnas.controller._config import SemiSupervisedConfig
@@ -199,9 +198,7 @@ def test_absent_devices_are_refused(device: str) -> None:
         resolve_device(device)
 
 
-@pytest.mark.parametrize(
-    "objective", [KLObjective(), CapacityObjective(), TotalCorrelationObjective()]
-)
+@pytest.mark.parametrize("objective", [KLObjective(), TotalCorrelationObjective()])
 def test_the_same_seed_gives_the_same_bits(objective) -> None:
     config = ControllerConfig(
         latent_dim=4, hidden_dim=16, step_dim=8, n_steps=20, batch_size=16, objective=objective
@@ -220,7 +217,6 @@ def test_without_weight_every_objective_trains_the_same_plain_autoencoder() -> N
         pretrain(VOCABULARY, tokens, replace(SMALL, objective=objective), seed=0)
         for objective in (
             KLObjective(weight=0),
-            CapacityObjective(weight=0),
             TotalCorrelationObjective(kl_weight=0, tc_weight=0),
             KLObjective(weight=1),
         )

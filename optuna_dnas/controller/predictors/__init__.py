@@ -6,8 +6,8 @@ from optuna_dnas.controller.predictors._base import PredictorConfig
 from optuna_dnas.controller.predictors._ensemble import EnsembleConfig
 from optuna_dnas.controller.predictors._ensemble import RankingLoss
 from optuna_dnas.controller.predictors._ensemble import SquaredLoss
-from optuna_dnas.controller.predictors._gaussian_process import GaussianProcessConfig
 from optuna_dnas.controller.predictors._ranks import average_ranks
+from optuna_dnas.controller.predictors._settings import GaussianProcessConfig
 
 
 __all__ = [

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from optuna_dnas.controller import GaussianProcessConfig
-from optuna_dnas.controller.predictors._gaussian_process_fit import matern52
-from optuna_dnas.controller.predictors._gaussian_process_fit import matern52_slope
-from optuna_dnas.controller.predictors._gaussian_process_fit import negative_log_likelihood
-from optuna_dnas.controller.predictors._gaussian_process_fit import Prior
-from optuna_dnas.controller.predictors._gaussian_process_inputs import Embedding
+from optuna_dnas.controller.predictors._gaussian_process import Embedding
+from optuna_dnas.controller.predictors._gaussian_process import matern52
+from optuna_dnas.controller.predictors._gaussian_process import matern52_slope
+from optuna_dnas.controller.predictors._gaussian_process import negative_log_likelihood
+from optuna_dnas.controller.predictors._gaussian_process import Prior
 
 from .toy import dense_kernel
 from .toy import draw_mixed

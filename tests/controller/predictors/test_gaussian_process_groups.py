@@ -8,9 +8,9 @@ from scipy.stats import norm
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
 from optuna_dnas.controller import GaussianProcessConfig
-from optuna_dnas.controller.predictors._gaussian_process_fit import negative_log_likelihood
-from optuna_dnas.controller.predictors._gaussian_process_inputs import Embedding
-from optuna_dnas.controller.predictors._targets import normal_scores
+from optuna_dnas.controller.predictors._gaussian_process import Embedding
+from optuna_dnas.controller.predictors._gaussian_process import negative_log_likelihood
+from optuna_dnas.controller.predictors._gaussian_process import normal_scores
 
 from .toy import dense_kernel
 from .toy import draw_mixed

@@ -4,8 +4,8 @@ from scipy.stats import rankdata
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
-from optuna_dnas.controller.predictors._gaussian_process_regression import GaussianProcess
-from optuna_dnas.controller.predictors._targets import normal_scores
+from optuna_dnas.controller.predictors._gaussian_process import GaussianProcess
+from optuna_dnas.controller.predictors._gaussian_process import normal_scores
 
 from .toy import dense_kernel
 from .toy import draw_mixed

@@ -3,9 +3,9 @@ import pytest
 
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
-from optuna_dnas.controller.predictors._gaussian_process_inputs import Embedding
-from optuna_dnas.controller.predictors._gaussian_process_regression import GaussianProcess
-from optuna_dnas.controller.predictors._targets import normal_scores
+from optuna_dnas.controller.predictors._gaussian_process import Embedding
+from optuna_dnas.controller.predictors._gaussian_process import GaussianProcess
+from optuna_dnas.controller.predictors._gaussian_process import normal_scores
 
 from .toy import draw_mixed
 from .toy import fit
@@ -21,7 +21,8 @@ def test_conditioning_on_all_data_is_a_fresh_posterior() -> None:
     codes, test = draw_mixed(40), draw_mixed(15, seed=1)
     values = np.concatenate([truth(codes), codes[:, 2:3]], axis=1)
     model = fit(codes[:25], values[:25]).condition(codes, values)
-    fresh = GaussianProcess(Embedding(layout_of(MIXED), codes), model._kernels, codes, values)
+    embedding = Embedding(layout_of(MIXED), codes)
+    fresh = GaussianProcess(embedding, model._kernels, codes, values, to_targets=normal_scores)
     np.testing.assert_allclose(model.predict(test), fresh.predict(test), atol=1e-9)
     same = fit(codes, values)
     np.testing.assert_array_equal(same.condition(codes, values).predict(test), same.predict(test))

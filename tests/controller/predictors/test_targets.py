@@ -5,8 +5,8 @@ import pytest
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
-from optuna_dnas.controller.predictors._targets import half_rank_scores
-from optuna_dnas.controller.predictors._targets import normal_scores
+from optuna_dnas.controller.predictors._gaussian_process import half_rank_scores
+from optuna_dnas.controller.predictors._gaussian_process import normal_scores
 
 
 def test_normal_scores_of_ranks() -> None:

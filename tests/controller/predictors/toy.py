@@ -7,8 +7,8 @@ from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
 from optuna_dnas.controller import FeatureLayout
 from optuna_dnas.controller import GaussianProcessConfig
-from optuna_dnas.controller.predictors._gaussian_process_fit import matern52
-from optuna_dnas.controller.predictors._gaussian_process_regression import GaussianProcess
+from optuna_dnas.controller.predictors._gaussian_process import GaussianProcess
+from optuna_dnas.controller.predictors._gaussian_process import matern52
 
 
 JITTER = 1e-6
