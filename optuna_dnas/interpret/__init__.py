@@ -16,7 +16,6 @@ from optuna_dnas.interpret._guide import pretrain_guided
 from optuna_dnas.interpret._information import Information
 from optuna_dnas.interpret._information import information
 from optuna_dnas.interpret._information import mutual_information_gap
-from optuna_dnas.interpret._information import rank_correlations
 from optuna_dnas.interpret._predictability import attribute_predictability
 from optuna_dnas.interpret._predictability import DCI
 from optuna_dnas.interpret._predictability import dci
@@ -54,7 +53,6 @@ __all__ = [
     "latent_quality",
     "mutual_information_gap",
     "pretrain_guided",
-    "rank_correlations",
     "separated_attribute_predictability",
     "source_of",
     "traversal_codes",

@@ -7,7 +7,6 @@ where it does not apply; these architectures do not count for it.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
@@ -89,20 +88,3 @@ def mutual_information_gap(of: Information, least_entropy: float = 0.0) -> float
     ordered = np.sort(of.normalised[:, kept], axis=0)
     second = ordered[-2] if len(ordered) > 1 else np.zeros(kept.sum())
     return float((ordered[-1] - second).mean())
-
-
-def rank_correlations(
-    codes: FloatArray,  # (N, D)
-    values: FloatArray,  # (N,)
-) -> FloatArray:  # (D,)
-    """Spearman's correlation of each latent with a value (the paper's Fig. 4 as numbers).
-
-    0 for a latent, or values, that are constant.
-    """
-    if np.ptp(values) == 0:
-        return np.zeros(codes.shape[1])
-    varies = np.ptp(codes, axis=0) > 0
-    correlations = np.zeros(codes.shape[1])
-    for d in np.flatnonzero(varies):
-        correlations[d] = spearmanr(codes[:, d], values).statistic
-    return correlations

@@ -7,7 +7,6 @@ from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
 from optuna_dnas.interpret import information
 from optuna_dnas.interpret import mutual_information_gap
-from optuna_dnas.interpret import rank_correlations
 from optuna_dnas.interpret._information import discretise
 from optuna_dnas.interpret._information import entropy
 from optuna_dnas.interpret._information import mutual_information
@@ -96,12 +95,3 @@ def test_architectures_without_a_factor_do_not_count_for_it() -> None:
     assert shared.shared[0, 0] == pytest.approx(entropy(factors[half:, 0].astype(int)))
     all_unknown = np.full((len(factors), 1), np.nan)
     np.testing.assert_array_equal(information(factors, all_unknown).shared, 0)
-
-
-def test_rank_correlation_sees_monotone_relations_only() -> None:
-    x = np.random.default_rng(0).standard_normal((2_000, 3))
-    found = rank_correlations(x, np.exp(-x[:, 0]))
-    assert found[0] == pytest.approx(-1)
-    assert abs(found[1]) < 0.1
-    np.testing.assert_array_equal(rank_correlations(x, np.ones(2_000)), 0)
-    np.testing.assert_array_equal(rank_correlations(np.ones((5, 2)), np.arange(5.0)), 0)
