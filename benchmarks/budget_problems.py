@@ -54,12 +54,12 @@ class BudgetProblem(CellProblem):
         self, table: NASBench101Table, percentile: int, *, least: int | None = None
     ) -> None:
         budget = BUDGETS[percentile]
+        low = None if least is None else BUDGETS[least].max_flops
         super().__init__(
             NASBench101Objective(
                 table,
                 metrics=["test_accuracy"],
-                max_flops=budget.max_flops,
-                min_flops=None if least is None else BUDGETS[least].max_flops,
+                limits={"flops": (low, budget.max_flops)},
             )
         )
         self.optimum = budget.best_test_accuracy
@@ -77,7 +77,7 @@ class AnonymousBudgetProblem(AnonymousCells):
         table = DigitsTable.load()
         flops, accuracies = table.mean("flops"), table.mean(metric)
         limit = np.quantile(flops, percentile / 100, method="lower")
-        objective = DigitsCellObjective(metrics=[metric], max_flops=float(limit))
+        objective = DigitsCellObjective(metrics=[metric], limits={"flops": float(limit)})
         super().__init__(objective, optimum=float(accuracies[flops <= limit].max()))
 
 

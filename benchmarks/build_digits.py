@@ -68,7 +68,7 @@ def train_cell(text: str, settings: Settings, *, in_one_pass: bool = True) -> di
     """One line of the table."""
     data, spec = _digits(settings.data), ModelSpec.parse(text)
     space = NASBench101Space(network=network_shape(data, settings.config))
-    line = {"hash": spec.hash(), "cell": text, **asdict(space.cost(spec))}
+    line = {"hash": spec.hash(), "cell": text, **space.cost(spec)}
     passes = [settings.seeds] if in_one_pass else [(seed,) for seed in settings.seeds]
     start = time.process_time()
     try:

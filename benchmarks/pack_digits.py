@@ -4,7 +4,6 @@ python -m benchmarks.pack_digits digits.jsonl --output optuna_dnas/objectives/di
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from dataclasses import fields
 import inspect
 import json
@@ -124,7 +123,7 @@ def _check_line(line: Line, settings: DigitsSettings, space: NASBench101Space) -
         raise IncompleteError(f"The cell {cell} has failed: {line['failure']}")
     if [run["seed"] for run in line["runs"]] != list(settings.seeds):
         raise IncompleteError(f"The cell {cell} was not trained with the seeds {settings.seeds}.")
-    cost = asdict(space.cost(ModelSpec.parse(cell)))
+    cost = dict(space.cost(ModelSpec.parse(cell)))
     if cost != {name: line[name] for name in cost}:
         raise IncompleteError(f"The cell {cell} costs {cost}, which is not what its line says.")
 

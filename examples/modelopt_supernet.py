@@ -149,7 +149,7 @@ def main(n_steps: int = 500, n_trials: int = 50) -> None:
     model = ModelOptSupernet(network, data)
     model.activate(model.largest)
     limit = model.cost().flops // 2
-    objective = SupernetObjective(model, max_flops=limit)
+    objective = SupernetObjective(model, limits={"flops": limit})
     study = optuna.create_study(
         direction="maximize", sampler=DNASSampler(space=objective.space, seed=0)
     )

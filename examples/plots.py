@@ -35,7 +35,7 @@ def main(directory: Path, table: Path | None = None) -> None:
     """Write ``best.svg``, and an HTML page for each figure."""
     objective: DigitsCellObjective | NASBench101Objective
     if table is None:
-        objective, n_trials = DigitsCellObjective(max_flops=250_000), 60
+        objective, n_trials = DigitsCellObjective(limits={"flops": 250_000}), 60
     else:
         objective, n_trials = NASBench101Objective(NASBench101Table.open(table)), 150
     sampler = DNASSampler(space=objective.space, seed=0)

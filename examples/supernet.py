@@ -33,7 +33,7 @@ def main(directory: Path, *, steps: int = 300, n_trials: int = 30, epochs: int =
     config = SupernetConfig(steps=steps, learning_rate=0.3)
     trained = train_supernet(shape, data, config, directory / "supernet")
 
-    objective = SupernetObjective(MobileSupernet(trained, data), max_flops=600_000)
+    objective = SupernetObjective(MobileSupernet(trained, data), limits={"flops": 600_000})
     sampler = DNASSampler(space=objective.space, seed=0)
     study = optuna.create_study(direction="maximize", sampler=sampler)
     study.optimize(objective, n_trials=n_trials, show_progress_bar=True)

@@ -17,7 +17,6 @@ from optuna_dnas.search_space import Architecture
 from optuna_dnas.search_space import ArchitectureSpace
 from optuna_dnas.search_space import Choice
 from optuna_dnas.search_space import Cost
-from optuna_dnas.search_space import CostLimits
 from optuna_dnas.search_space import Repeat
 
 
@@ -40,7 +39,7 @@ SPACE = ArchitectureSpace(
     embedding=Choice(16, 24, 32, 48),
     layers=Repeat({"heads": Choice(1, 2, 4), "mlp_ratio": Choice(1, 2, 4)}, depth=(1, 4)),
     cost=cost,
-    limits=CostLimits.by_name(max_flops=500_000),
+    limits={"flops": 500_000},
 )
 
 

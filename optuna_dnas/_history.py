@@ -27,7 +27,6 @@ from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.search_space import AskedParameters
 from optuna_dnas.search_space import CostLimits
-from optuna_dnas.search_space import LIMIT_KEYS
 from optuna_dnas.search_space import read_limits
 from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.strategies import Attempts
@@ -277,7 +276,8 @@ class ToldLimits:
 
     def __init__(self, space: SearchSpace[Any]) -> None:
         self._space = space
-        self._told = {key: _ToldLimit() for key in (LIMIT_KEYS if space.knows_costs else ())}
+        keys = (f"{side}_{name}" for side in ("max", "min") for name in space.cost_names)
+        self._told = {key: _ToldLimit() for key in keys}
 
     @property
     def exact_keys(self) -> frozenset[str]:
@@ -309,7 +309,7 @@ class ToldLimits:
         assert cost is not None
         bounds = read_limits(cost, constraints)
         for key in self._told.keys() & constraints.keys():
-            self._told[key].add(bounds.get(key, math.nan), cost.of_limit(key))
+            self._told[key].add(bounds.get(key, math.nan), cost[key.partition("_")[2]])
 
 
 class _ToldLimit:
@@ -320,10 +320,10 @@ class _ToldLimit:
 
     def __init__(self) -> None:
         self.bound = math.nan
-        self._costs: set[int] = set()  # two different ones, at most
+        self._costs: set[float] = set()  # two different ones, at most
         self._n_changes = -1
 
-    def add(self, bound: float, cost: int) -> None:
+    def add(self, bound: float, cost: float) -> None:
         if not math.isclose(bound, self.bound, rel_tol=self._ROUNDING):
             self.bound, self._costs = bound, set()
             self._n_changes += 1

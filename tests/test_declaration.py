@@ -33,7 +33,7 @@ MLP = ArchitectureSpace(
 @pytest.mark.parametrize(
     "space",
     [
-        DigitsCellObjective(max_params=4706).space,
+        DigitsCellObjective(limits={"params": 4706}).space,
         NASBench101Space(),
         MobileNetSpace(),
         SMALL,
@@ -78,7 +78,7 @@ def test_a_sampler_keeps_the_space_that_it_is_told(told: ArchitectureSpace | Non
 
 def test_the_space_of_the_objective_is_not_replaced() -> None:
     """A sampler may search a part of it."""
-    objective = DigitsCellObjective(max_params=4706)
+    objective = DigitsCellObjective(limits={"params": 4706})
     part = NASBench101Space(max_vertices=5)
     study = optuna.create_study(direction="maximize", sampler=DNASSampler(seed=0, space=part))
     declare_space(study, objective.space)
@@ -88,7 +88,7 @@ def test_the_space_of_the_objective_is_not_replaced() -> None:
 
 def test_without_a_space_the_sampler_searches_that_of_the_objective() -> None:
     """Its costs and limits are those of the network around the cell, from the first trial on."""
-    objective = DigitsCellObjective(max_params=4706)
+    objective = DigitsCellObjective(limits={"params": 4706})
     params = []
     for space in (objective.space, None):
         study = optuna.create_study(direction="maximize", sampler=DNASSampler(seed=0, space=space))

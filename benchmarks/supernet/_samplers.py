@@ -41,9 +41,10 @@ class UniformSampler(BaseSampler):
     ) -> dict[str, Any]:
         """Draw until one is within the limits."""
         rng = np.random.default_rng([self._seed, trial.number])
+        limits, names = self._space.limits, self._space.cost_names
         while True:
             tokens = self._space.sample_tokens(_N_DRAWS, rng)
-            within = self._space.limits.allow(self._space.token_costs(tokens))
+            within = limits.allow(self._space.token_costs(tokens), names)
             if within.any():
                 return self._space.tokens_to_params(tokens[within][:1])[0]
 

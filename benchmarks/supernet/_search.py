@@ -41,7 +41,7 @@ def _run(experiment: Experiment, run: Search) -> dict[str, Any]:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     max_flops = int(run.problem.removeprefix(_PREFIX))
-    objective = SupernetObjective(experiment.open_model(), max_flops=max_flops)
+    objective = SupernetObjective(experiment.open_model(), limits={"flops": max_flops})
     space = objective.space
     assert isinstance(space, MobileNetSpace)
     sampler = SEARCHES[run.sampler](run.seed, space, run.queries)

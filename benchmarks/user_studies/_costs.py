@@ -66,7 +66,9 @@ class OwnCount(Case):
         params = suggest(trial, self._objective)
         value = evaluate(self._objective, params)
         cell = self._objective.space.params_to_architecture(params)
-        count = getattr(self._objective.space.cost(cell), self._cost)
+        cost = self._objective.space.cost(cell)
+        assert cost is not None
+        count = cost[self._cost]
         trial.set_constraint(f"max_{self._cost}", (1.1 * (count - self._limit)) / 1000)
         return value
 

@@ -14,7 +14,6 @@ import optuna
 from optuna.study import StudyDirection
 
 from benchmarks.user_studies._case import Case
-from optuna_dnas.search_space import CostLimits
 
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -35,7 +34,7 @@ class Trained(Case):
     def __init__(self, seed: int, *, example: str) -> None:
         super().__init__(seed)
         module = _load(example)
-        self.space = module.SPACE.within(CostLimits())
+        self.space = module.SPACE.within({})
         self._objective: Callable[[optuna.Trial], float] = module.Objective()
 
     def __call__(self, trial: optuna.Trial) -> float:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 import os
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 from typing import TYPE_CHECKING
 
 import click
@@ -11,10 +11,10 @@ from optuna.pruners import BasePruner
 from optuna.pruners import SuccessiveHalvingPruner
 
 from optuna_dnas.objectives import DigitsCellObjective
+from optuna_dnas.objectives import LATENCY
 from optuna_dnas.objectives import NASBench101Objective
 from optuna_dnas.objectives import NASBench101Table
 from optuna_dnas.search_space import CostLimits
-from optuna_dnas.search_space import LIMIT_KEYS
 
 
 if TYPE_CHECKING:
@@ -39,42 +39,54 @@ _NASBENCH101_VARIABLE = "OPTUNA_DNAS_NASBENCH101"
 _NASBENCH101_URL = "https://storage.googleapis.com/nasbench/nasbench_only108.tfrecord"
 
 
+class Bound(NamedTuple):
+    """The most or the least of something that is allowed."""
+
+    name: str
+    number: float
+
+    def __str__(self) -> str:
+        """As a user types it."""
+        number = int(self.number) if self.number.is_integer() else self.number
+        return f"{self.name}={number}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Goal:
     """What to optimise.
 
     Args:
         metrics: Their names.
-        max_flops: The most multiply-adds allowed; `None`: any number.
-        max_params: The most parameters allowed.
-        min_flops: The least multiply-adds allowed.
-        min_params: The least parameters allowed.
-        max_latency: The most milliseconds of an inference allowed.
+        maxima: The most that is allowed.
+        minima: The least that is allowed.
         latency_batch_size: Images of an inference; `None`: the default.
+
+    Raises:
+        click.UsageError: There are two bounds of one kind and name.
     """
 
     metrics: tuple[str, ...]
-    max_flops: float | None = None
-    max_params: float | None = None
-    min_flops: float | None = None
-    min_params: float | None = None
-    max_latency: float | None = None
+    maxima: tuple[Bound, ...] = ()
+    minima: tuple[Bound, ...] = ()
     latency_batch_size: int | None = None
+
+    def __post_init__(self) -> None:
+        for option, bounds in (("--max", self.maxima), ("--min", self.minima)):
+            names = [bound.name for bound in bounds]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise click.UsageError(f"{option} is given more than once of {twice[0]}.")
 
     @property
     def limits(self) -> CostLimits:
-        """Of costs, all of them together."""
-        return CostLimits.by_name(**self._bounds())
-
-    @property
-    def about_costs(self) -> dict[str, Any]:
-        """Arguments of objectives, without those for latency."""
-        return {"metrics": self.metrics} | self._bounds()
+        """All of them together."""
+        least, most = dict(self.minima), dict(self.maxima)
+        return CostLimits({name: (least.get(name), most.get(name)) for name in most | least})
 
     @property
     def needs_latency(self) -> bool:
         """Whether something depends on it."""
-        return "latency" in self.metrics or self.max_latency is not None
+        return LATENCY.name in (*self.metrics, *self.limits)
 
     def latency_config(self) -> "LatencyConfig":
         """How to measure it."""
@@ -82,9 +94,6 @@ class Goal:
 
         batch_size = self.latency_batch_size
         return LatencyConfig() if batch_size is None else LatencyConfig(batch_size=batch_size)
-
-    def _bounds(self) -> dict[str, float | None]:
-        return {key: getattr(self, key) for key in LIMIT_KEYS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,23 +155,22 @@ def check_latency(goal: Goal) -> None:
     if goal.latency_batch_size is not None and not goal.needs_latency:
         raise click.UsageError(
             f"--latency-batch-size {goal.latency_batch_size} needs --metric latency or "
-            "--max-latency."
+            "--max latency=..."
         )
 
 
 def _check_train(goal: Goal, train: bool) -> None:
-    options = {
-        "--metric latency": "latency" in goal.metrics,
-        f"--max-latency {goal.max_latency}": goal.max_latency is not None,
-        f"--latency-batch-size {goal.latency_batch_size}": goal.latency_batch_size is not None,
-    }
-    given = [option for option, is_given in options.items() if is_given]
+    bounds = [("max", bound) for bound in goal.maxima] + [("min", bound) for bound in goal.minima]
+    given = ["--metric latency"] if LATENCY.name in goal.metrics else []
+    given += [f"--{side} {bound}" for side, bound in bounds if bound.name == LATENCY.name]
+    if goal.latency_batch_size is not None:
+        given.append(f"--latency-batch-size {goal.latency_batch_size}")
     if given and not train:
         raise click.UsageError(f"{given[0]} needs --train: latency is measured, no table has it.")
 
 
 def _look_up_digits(goal: Goal) -> Benchmark:
-    objective = DigitsCellObjective(**goal.about_costs)
+    objective = DigitsCellObjective(metrics=goal.metrics, limits=goal.limits)
     return Benchmark(
         name="digits",
         description=(
@@ -179,9 +187,9 @@ def _train_digits(goal: Goal, device: str) -> Benchmark:
         name="digits-trained",
         description="Training cells of at most 5 vertices on scikit-learn's digits.",
         objective=DigitsCellObjective(
-            **goal.about_costs,
+            metrics=goal.metrics,
+            limits=goal.limits,
             train=True,
-            max_latency=goal.max_latency,
             latency_config=goal.latency_config(),
             device=device,
         ),
@@ -193,7 +201,7 @@ def _train_digits(goal: Goal, device: str) -> Benchmark:
 
 def _open_nasbench101(path: Path, goal: Goal) -> Benchmark:
     objective = NASBench101Objective(
-        NASBench101Table.open(path, progress=True), **goal.about_costs
+        NASBench101Table.open(path, progress=True), metrics=goal.metrics, limits=goal.limits
     )
     return Benchmark(
         name="nasbench101",

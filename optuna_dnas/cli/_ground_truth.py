@@ -12,7 +12,6 @@ from optuna.study import StudyDirection
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.cli._benchmarks import Benchmark
 from optuna_dnas.cli._benchmarks import Goal
-from optuna_dnas.search_space import COST_NAMES
 from optuna_dnas.search_space import ModelSpec
 from optuna_dnas.strategies import non_dominated
 
@@ -53,9 +52,10 @@ class GroundTruth:
         table = self._objective.table
         means = np.stack([table.mean(name) for name in goal.metrics], axis=1)
         known = ~np.isnan(means).any(axis=1)
-        limits = goal.limits
-        if limits.is_bounded:
-            known &= limits.allow(np.stack([table.mean(name) for name in COST_NAMES], axis=1))
+        limits, cost_names = goal.limits, self._objective.space.cost_names
+        if limits:
+            costs = np.stack([table.mean(name) for name in cost_names], axis=1)
+            known &= limits.allow(costs, cost_names)
         self._values = self._minimized(means[known])  # (N, M)
 
     @classmethod
@@ -64,7 +64,8 @@ class GroundTruth:
 
         That is latency; and the costs of cells as proposed, where the table's are others.
         """
-        about_costs = goal.limits.is_bounded or not {*COST_NAMES}.isdisjoint(goal.metrics)
+        cost_names = benchmark.objective.space.cost_names
+        about_costs = bool(goal.limits) or not {*cost_names}.isdisjoint(goal.metrics)
         if goal.needs_latency or (about_costs and not benchmark.knows_costs):
             return None
         return cls(benchmark, goal)
@@ -86,8 +87,8 @@ class GroundTruth:
     def _value(self, spec: ModelSpec) -> FloatArray:
         """(M,) of one cell; its costs are those of the cell as it was proposed."""
         measured, cost = self._objective.table.query(spec), self._objective.space.cost(spec)
-        by_name = [getattr(cost if n in COST_NAMES else measured, n) for n in self._metrics]
-        return self._minimized(np.array(by_name, dtype=float))
+        by_name = measured.by_name() | dict(cost or {})
+        return self._minimized(np.array([by_name[n] for n in self._metrics], dtype=float))
 
     def _minimized(self, means: FloatArray) -> FloatArray:
         return np.round(self._signs * means, _DECIMALS)

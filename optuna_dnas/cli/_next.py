@@ -12,7 +12,6 @@ from click.core import ParameterSource
 from optuna_dnas.cli._benchmarks import Goal
 from optuna_dnas.cli._storages import STORAGE_VARIABLE
 from optuna_dnas.cli._storages import to_shell
-from optuna_dnas.search_space import COST_NAMES
 
 
 _SET_STORAGE = "First, type in the URL of the storage, which is not shown as it has a password:"
@@ -101,5 +100,5 @@ def _to_word(value: Any) -> str:
 def _rivals(metric: str) -> Sequence[str]:
     """A metric, and one that it is usually paid with."""
     if metric.endswith("_accuracy"):
-        return metric, COST_NAMES[0]
+        return metric, "flops"
     return "validation_accuracy", metric

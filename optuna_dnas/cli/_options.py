@@ -4,23 +4,69 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import fields
 import functools
+import math
 from typing import Any
 from typing import cast
 from typing import TypeVar
 
 import click
 
+from optuna_dnas.cli._benchmarks import Bound
 from optuna_dnas.cli._benchmarks import Goal
 from optuna_dnas.cli._storages import STORAGE_VARIABLE
+from optuna_dnas.objectives import ArchitectureObjective
 
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-POSITIVE = click.FloatRange(min=0, min_open=True)
+
+class BoundType(click.ParamType[Bound]):
+    """A `Bound`, written ``NAME=NUMBER``.
+
+    Args:
+        known: The names.
+    """
+
+    name = "NAME=NUMBER"
+
+    def __init__(self, known: Sequence[str]) -> None:
+        self._known = tuple(known)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Bound:
+        """Refuse what is not written like that, or of another name."""
+        if isinstance(value, Bound):
+            return value
+        name, _, text = value.partition("=")
+        if name not in self._known:
+            self.fail(
+                f"{value!r} must begin with one of {', '.join(self._known)}, and =.", param, ctx
+            )
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not 0 < number < math.inf:
+            self.fail(f"{value!r} must end with = and a positive number.", param, ctx)
+        return Bound(name, number)
 
 
-def goal_options(metrics: Sequence[str], latency_needs: str = "") -> Callable[[F], F]:
-    """Pass a `Goal` as ``goal``; ``latency_needs`` says what it takes to measure latency."""
+def goal_options(
+    objective: type[ArchitectureObjective[Any]],
+    *,
+    limited: Sequence[str],
+    latency_needs: str = "",
+) -> Callable[[F], F]:
+    """Pass a `Goal` as ``goal``.
+
+    Args:
+        objective: Its class offers the metrics.
+        limited: What there may be limits of.
+        latency_needs: The option that it takes to measure latency.
+    """
+    metrics = [metric.name for metric in objective.offered]
+    needs = f" ({latency_needs})" if latency_needs else ""
     options = (
         click.option(
             "--metric",
@@ -30,16 +76,20 @@ def goal_options(metrics: Sequence[str], latency_needs: str = "") -> Callable[[F
             default=("validation_accuracy",),
             help="What to optimise. Several make a Pareto study.",
         ),
-        click.option("--max-flops", type=POSITIVE, help="Limit of multiply-adds."),
-        click.option("--max-params", type=POSITIVE, help="Limit of parameters."),
         click.option(
-            "--min-flops", type=POSITIVE, help="The least multiply-adds, for a band of costs."
+            "--max",
+            "maxima",
+            type=BoundType(limited),
+            multiple=True,
+            help="The most that is allowed, as flops=250000 (multiply-adds), params=1e5, or "
+            f"latency=0.5 (milliseconds of an inference){needs}. May be given several times.",
         ),
-        click.option("--min-params", type=POSITIVE, help="The least parameters."),
         click.option(
-            "--max-latency",
-            type=POSITIVE,
-            help=f"Limit of the milliseconds of an inference{latency_needs}.",
+            "--min",
+            "minima",
+            type=BoundType(limited),
+            multiple=True,
+            help="The least that is allowed, as flops=1e5, for a band of costs.",
         ),
         click.option(
             "--latency-batch-size",

@@ -15,13 +15,13 @@ from optuna_dnas._optuna_compat import SOURCE_KEY
 from optuna_dnas.cli._ground_truth import GroundTruth
 from optuna_dnas.cli._storages import without_secrets
 from optuna_dnas.objectives import ArchitectureObjective
-from optuna_dnas.search_space import SearchSpace
+from optuna_dnas.objectives import LATENCY
+from optuna_dnas.objectives import SHARE
+from optuna_dnas.search_space import cost_title
 from optuna_dnas.strategies import non_dominated
 
 
 _MAX_PARETO_ROWS = 12
-_METRICS = ("validation_accuracy", "test_accuracy", "train_accuracy", "training_time", "latency")
-_UNITS = {"training_time": " s", "latency": " ms"}
 
 
 def report(
@@ -42,7 +42,7 @@ def report(
         truth: What all cells of the space are worth, where that is known.
     """
     trials = study.get_trials(deepcopy=False)
-    parts = ["", _best(study, objective.space, parse, truth)]
+    parts = ["", _best(study, objective, parse, truth)]
     parts += [*_limits(objective), *_latency(objective)]
     parts.append(_sources(trials))
     parts.append(f"{_counts(trials)}, study {study.study_name!r} in {without_secrets(storage)}")
@@ -51,7 +51,7 @@ def report(
 
 def _best(
     study: optuna.Study,
-    space: SearchSpace[Any],
+    objective: ArchitectureObjective[Any],
     parse: Callable[[str], Any],
     truth: GroundTruth | None,
 ) -> str:
@@ -61,7 +61,7 @@ def _best(
         return "No architecture that is within the limits has been evaluated."
     if len(names) == 1:
         architecture = parse(best[0].user_attrs["architecture"])
-        return _architecture(best[0], architecture, space, names[0], truth)
+        return _architecture(best[0], architecture, objective, names[0], truth)
     return _front(best, names, parse, truth)
 
 
@@ -84,7 +84,7 @@ def _front(
     truth: GroundTruth | None,
 ) -> str:
     # A limit makes it worth knowing, too.
-    kept = [n for n in ("latency",) if n not in names and n in best[0].user_attrs]
+    kept = [n for n in (LATENCY.name,) if n not in names and n in best[0].user_attrs]
     lines = ["Pareto front: " + ", ".join([*names, *kept])]
     ordered = sorted(best, key=lambda t: t.values)
     for trial in ordered[:_MAX_PARETO_ROWS]:
@@ -105,40 +105,38 @@ def _front(
 def _architecture(
     trial: FrozenTrial,
     architecture: Any,
-    space: SearchSpace[Any],
+    objective: ArchitectureObjective[Any],
     metric: str,
     truth: GroundTruth | None,
 ) -> str:
     # The study's metric comes first, then what the objective kept beside it.
-    metrics = {metric: trial.values[0]}
-    for name in _METRICS:
-        if name in trial.user_attrs:
-            metrics[name] = trial.user_attrs[name]
-    rows = {name: _format(name, value) for name, value in metrics.items()}
+    cost = dict(objective.space.cost(architecture) or {})
+    units = {m.name: m.unit for m in objective.offered if m.name not in cost}
+    known = {name: trial.user_attrs[name] for name in units if name in trial.user_attrs}
+    metrics = {metric: trial.values[0]} | known
+    rows = {name: _format(units.get(name, ""), value) for name, value in metrics.items()}
     if truth is not None:
         standing = truth.standing(architecture)
         rows["rank"] = f"{standing.rank:,} of {standing.n_cells:,}"
-        rows["regret"] = _format(metric, standing.regret).replace("%", "percentage points")
-    cost = space.cost(architecture)
-    if cost is not None:
-        rows |= {"multiply-adds": f"{cost.flops:,}", "parameters": f"{cost.params:,}"}
+        rows["regret"] = _format(units.get(metric, ""), standing.regret).replace(
+            "%", "percentage points"
+        )
+    rows |= {cost_title(name): f"{amount:,}" for name, amount in cost.items()}
     rows["hash"] = trial.user_attrs["architecture_hash"]
-    lines = [f"Best architecture: trial {trial.number}", space.draw(architecture), ""]
+    lines = [f"Best architecture: trial {trial.number}", objective.space.draw(architecture), ""]
     return "\n".join(lines + [f"{name:<20} {text}" for name, text in rows.items()])
 
 
-def _format(name: str, value: float) -> str:
-    if name.endswith("accuracy"):
+def _format(unit: str, value: float) -> str:
+    if unit == SHARE:
         return f"{100 * value:.3f} %"
-    unit = _UNITS.get(name, "")
-    return (f"{value:.3g}" if 0 < value < 100 else f"{value:,.0f}") + unit
+    return (f"{value:.3g}" if 0 < value < 100 else f"{value:,.0f}") + f" {unit}".rstrip()
 
 
 def _limits(objective: ArchitectureObjective[Any]) -> list[str]:
-    costs = objective.space.limits.by_key
+    units = {f"{side}_{m.name}": m.unit for m in objective.offered for side in ("max", "min")}
     limits = [
-        f"{key} {bound:,.0f}" if key in costs else f"{key} {bound:g} ms"
-        for key, bound in objective.limits.items()
+        f"{key} {bound:,.12g} {units[key]}".rstrip() for key, bound in objective.limits.items()
     ]
     return [f"Limits: {', '.join(limits)}"] if limits else []
 

@@ -21,18 +21,10 @@ from optuna_dnas.cli._report import report
 from optuna_dnas.cli._study import check_device
 from optuna_dnas.cli._study import open_study
 from optuna_dnas.cli._study import optimize
+from optuna_dnas.objectives import DigitsCellObjective
+from optuna_dnas.objectives import LATENCY
 from optuna_dnas.search_space import ModelSpec
-
-
-_METRICS = (
-    "validation_accuracy",
-    "test_accuracy",
-    "train_accuracy",
-    "training_time",
-    "flops",
-    "params",
-    "latency",
-)
+from optuna_dnas.search_space import NASBench101Space
 
 
 @click.command()
@@ -49,7 +41,11 @@ _METRICS = (
     help="How many to add.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="For the same search again.")
-@goal_options(_METRICS, ", with --train")
+@goal_options(
+    DigitsCellObjective,
+    limited=(*NASBench101Space.cost_names, LATENCY.name),
+    latency_needs="with --train",
+)
 @study_options(default_name=", ".join(N_TRIALS))
 @click.option(
     "--device",

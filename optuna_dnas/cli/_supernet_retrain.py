@@ -27,6 +27,7 @@ from optuna_dnas.cli._supernet_search import SHAPE_KEY
 from optuna_dnas.objectives.supernet import retrain as train_from_scratch
 from optuna_dnas.objectives.supernet import RetrainConfig
 from optuna_dnas.objectives.supernet import RetrainedNetwork
+from optuna_dnas.search_space import cost_title
 from optuna_dnas.search_space import MobileNetShape
 from optuna_dnas.search_space import MobileNetSpace
 from optuna_dnas.search_space import MobileNetSpec
@@ -160,7 +161,7 @@ def _summary(trained: RetrainedNetwork) -> str:
         if trained.shape.n_classes > _TOP:
             rows[f"{part}, among {_TOP}"] = f"{100 * accuracy.top5:.3f} %"
     cost = MobileNetSpace(trained.shape).cost(trained.spec)
-    rows |= {"multiply-adds": f"{cost.flops:,}", "parameters": f"{cost.params:,}"}
+    rows |= {cost_title(name): f"{amount:,}" for name, amount in cost.items()}
     rows["epochs"] = f"{trained.epoch}"
     if trained.images_per_second > 0:
         rows["images a second"] = f"{trained.images_per_second:,.0f}"

@@ -27,12 +27,14 @@ from optuna_dnas.cli._supernet_options import image_options
 from optuna_dnas.cli._supernet_options import IMAGE_PARAMETERS
 from optuna_dnas.cli._supernet_options import ImageOptions
 from optuna_dnas.cli._supernet_options import SEED
+from optuna_dnas.objectives import LATENCY
 from optuna_dnas.objectives.supernet import ImageData
 from optuna_dnas.objectives.supernet import MobileSupernet
 from optuna_dnas.objectives.supernet import SupernetObjective
 from optuna_dnas.objectives.supernet import TrainedSupernet
 from optuna_dnas.objectives.training import precision_text
 from optuna_dnas.objectives.training import PRECISIONS
+from optuna_dnas.search_space import MobileNetSpace
 from optuna_dnas.search_space import MobileNetSpec
 
 
@@ -57,7 +59,7 @@ SHAPE_KEY = "dnas:mobilenet_shape"
     help="How many networks to evaluate.",
 )
 @click.option("--seed", type=SEED, help="For the same search again.")
-@goal_options(("validation_accuracy", "flops", "params", "latency"))
+@goal_options(SupernetObjective, limited=(*MobileNetSpace.cost_names, LATENCY.name))
 @study_options(default_name="the dataset's, and -supernet")
 @device_options
 @click.option(
@@ -99,8 +101,8 @@ def search(
     number_format = {"precision": short} if short else {}
     objective = SupernetObjective(
         model,
-        **goal.about_costs,
-        max_latency=goal.max_latency,
+        metrics=goal.metrics,
+        limits=goal.limits,
         latency_meter=model.latency_meter(goal.latency_config()),
     )
     study = open_study(

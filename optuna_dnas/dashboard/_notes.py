@@ -12,7 +12,6 @@ from optuna_dnas.dashboard._format import read_note
 from optuna_dnas.dashboard._format import write_note
 from optuna_dnas.interpret import Evaluated
 from optuna_dnas.sampler import PREDICTION_KEY
-from optuna_dnas.search_space import COST_NAMES
 from optuna_dnas.strategies import non_dominated
 from optuna_dnas.visualization import quantity
 
@@ -59,14 +58,13 @@ def _facts(data: Evaluated, row: int) -> dict[str, str]:
     predictions = data.trials[row].user_attrs.get(PREDICTION_KEY, [])
     facts = {}
     for k, name in enumerate(data.metric_names):
-        label = quantity(name)
+        label = quantity(name, data.units)
         facts[label.title] = f"**{label.number(data.values[row, k])}**"
         if k < len(predictions):
             facts[label.title] += f", predicted {label.number(predictions[k])}"
-    if data.costs is not None:
-        costs = zip(map(quantity, COST_NAMES), data.costs[row].tolist(), strict=True)
-        for label, cost in costs:
-            facts.setdefault(label.title, label.number(cost))
+    for name, cost in zip(data.cost_names, data.costs[row].tolist(), strict=True):
+        label = quantity(name, data.units)
+        facts.setdefault(label.title, label.number(cost))
     limits = ", ".join(sorted(data.trials[row].constraints))
     return facts | ({"within the limits": limits} if limits else {})
 

@@ -1,5 +1,6 @@
 """Why a study chose what it chose, as data."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 import platform
@@ -20,10 +21,11 @@ from optuna_dnas.explanation._figures import draw_figures
 from optuna_dnas.explanation._figures import ReportFigure
 from optuna_dnas.interpret import Evaluated
 from optuna_dnas.interpret import evaluated
-from optuna_dnas.search_space import COST_NAMES
 from optuna_dnas.search_space import Picture
 from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.strategies import non_dominated
+from optuna_dnas.visualization import Quantity
+from optuna_dnas.visualization import quantity
 from optuna_dnas.visualization import read_budget
 
 
@@ -78,6 +80,7 @@ class Explanation:
         space: What was searched, in words.
         metric_names: Of the objectives.
         is_maximised: Which of them.
+        units: Of metrics and costs, by name.
         target: The objective that is explained: the first one that is not a cost.
         states: How many trials ended how.
         n_architectures: Different ones that were evaluated.
@@ -97,6 +100,7 @@ class Explanation:
     space: str
     metric_names: tuple[str, ...]
     is_maximised: tuple[bool, ...]
+    units: Mapping[str, str]
     target: str
     states: tuple[tuple[str, int], ...]
     n_architectures: int
@@ -109,6 +113,10 @@ class Explanation:
     course: Course
     figures: tuple[ReportFigure, ...]
     provenance: Provenance
+
+    def label(self, name: str) -> Quantity:
+        """Of a metric or a cost."""
+        return quantity(name, self.units)
 
 
 def explain(
@@ -127,7 +135,7 @@ def explain(
     """
     data = evaluated(study, space)
     names = data.metric_names
-    target = next((name for name in names if name not in COST_NAMES), names[0])
+    target = next((name for name in names if name not in data.cost_names), names[0])
     column = data.objective(target)
     front = _front(data, column)
     best = int(data.ranking(column)[0])
@@ -136,6 +144,7 @@ def explain(
         space=data.space.in_words,
         metric_names=names,
         is_maximised=tuple((data.signs < 0).tolist()),
+        units=data.units,
         target=target,
         states=_states(study),
         n_architectures=len(np.unique(data.tokens, axis=0)),
@@ -174,9 +183,8 @@ def _some(front: IntArray) -> list[int]:
 
 def _chosen(data: Evaluated, row: int) -> Chosen:
     values = dict(zip(data.metric_names, data.values[row].tolist(), strict=True))
-    if data.costs is not None:
-        costs = dict(zip(COST_NAMES, data.costs[row].tolist(), strict=True))
-        values |= {name: cost for name, cost in costs.items() if name not in values}
+    costs = dict(zip(data.cost_names, data.costs[row].tolist(), strict=True))
+    values |= {name: cost for name, cost in costs.items() if name not in values}
     (params,) = data.space.tokens_to_params(data.tokens[[row]])
     return Chosen(
         number=int(data.numbers[row]),

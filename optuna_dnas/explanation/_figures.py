@@ -79,7 +79,7 @@ def _figures(study: Study, data: Evaluated, target: str) -> Iterator[ReportFigur
         figure=plot_factor_accuracy(study, top_k=k, **about),
         reading=_factor_reading(data, k),
     )
-    if data.costs is not None or len(data.signs) > 1:
+    if data.cost_names or len(data.signs) > 1:
         yield ReportFigure(
             key="budget",
             title="Quality against cost",

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from html import escape
 
 from optuna_dnas.explanation import _words as words
-from optuna_dnas.explanation._course import Course
 from optuna_dnas.explanation._explain import Chosen
 from optuna_dnas.explanation._explain import Explanation
 from optuna_dnas.explanation._explain import Provenance
@@ -15,7 +14,6 @@ from optuna_dnas.explanation._figures import SOURCES_KEY
 from optuna_dnas.explanation._style import DRAW
 from optuna_dnas.explanation._style import STYLE
 from optuna_dnas.visualization import graph_objects
-from optuna_dnas.visualization import quantity
 from optuna_dnas.visualization import to_svg
 
 
@@ -58,7 +56,7 @@ def _summary(of: Explanation) -> str:
 
 def _best(of: Explanation) -> str:
     several = " several" if len(of.chosen) > 1 else ""
-    drawings = "\n".join(map(_drawing, of.chosen))
+    drawings = "\n".join(_drawing(of, chosen) for chosen in of.chosen)
     title = (
         "The best architectures, from cheapest to most expensive"
         if several
@@ -67,9 +65,9 @@ def _best(of: Explanation) -> str:
     return f'<h2>{title}</h2>\n<div class="gallery{several}">{drawings}</div>'
 
 
-def _drawing(chosen: Chosen) -> str:
+def _drawing(of: Explanation, chosen: Chosen) -> str:
     lines = [f"<b>trial {chosen.number}</b>, proposed by “{escape(chosen.source)}”"]
-    lines += [escape(quantity(name).text(value)) for name, value in chosen.values]
+    lines += [escape(of.label(name).text(value)) for name, value in chosen.values]
     return (
         f"<figure>{to_svg(chosen.picture)}<figcaption>{'<br>'.join(lines)}</figcaption></figure>"
     )
@@ -87,7 +85,7 @@ def _factors(of: Explanation) -> str:
         header = (
             "this architecture",
             f"shared by the best {n_best}",
-            f"effect on {quantity(of.target).title}",
+            f"effect on {of.label(of.target).title}",
             "95 % interval",
             "needed",
         )
@@ -106,7 +104,7 @@ def _factor_cells(finding: FactorFinding, of: Explanation) -> list[str]:
     verdict = '<span class="soft">no clear effect</span>'
     if effect.is_clear:
         helps = words.helps(of, effect.value)
-        text = words.difference(of.target, effect.value) + words.unit(of.target)
+        text = words.difference(of, effect.value) + words.unit(of)
         verdict = (
             f'<span class="{"good" if helps else "bad"}">{escape(text)}, '
             f"{'better' if helps else 'worse'}</span>"
@@ -115,7 +113,7 @@ def _factor_cells(finding: FactorFinding, of: Explanation) -> list[str]:
         escape(finding.text),
         _sharing(finding),
         verdict,
-        f'<span class="whole">{escape(words.interval(of.target, effect))}</span>',
+        f'<span class="whole">{escape(words.interval(of, effect))}</span>',
         words.share(effect.support),
     ]
 
@@ -136,7 +134,7 @@ def _sharing(finding: FactorFinding) -> str:
 
 def _course(of: Explanation) -> str:
     figures = [figure for figure in of.figures if figure.key == SOURCES_KEY]
-    best = f"best {quantity(of.target).title}"
+    best = f"best {of.label(of.target).title}"
     parts = [
         "<h2>What the search did</h2>",
         "<p>Each part of the search proposes trials in its own way. An improvement is a trial "
@@ -145,41 +143,41 @@ def _course(of: Explanation) -> str:
         "</p>",
         _table(
             ("part of the search", "how it proposes", "proposals", "improvements", best),
-            _source_rows(of.course, of.target),
+            _source_rows(of),
         ),
         "<h3>From the first trial to the last</h3>",
         _table(
             ("trials", "proposed by", "improvements found by", f"{best} so far"),
-            _period_rows(of.course, of.target),
+            _period_rows(of),
         ),
         *map(_figure, figures),
     ]
     return "\n".join(parts)
 
 
-def _source_rows(course: Course, target: str) -> Iterable[list[str]]:
-    for source in course.sources:
+def _source_rows(of: Explanation) -> Iterable[list[str]]:
+    for source in of.course.sources:
         yield [
             f"<b>{escape(source.name)}</b>",
             words.SOURCE_MEANINGS.get(source.name, ""),
             str(source.n_proposals),
             str(source.n_improvements),
-            _value(source.best, target),
+            _value(of, source.best),
         ]
 
 
-def _period_rows(course: Course, target: str) -> Iterable[list[str]]:
-    for period in course.periods:
+def _period_rows(of: Explanation) -> Iterable[list[str]]:
+    for period in of.course.periods:
         yield [
             f"{period.first} to {period.last}",
             _counts(period.proposals),
             _counts(period.improvements),
-            _value(period.best, target),
+            _value(of, period.best),
         ]
 
 
-def _value(value: float | None, target: str) -> str:
-    return "" if value is None else escape(quantity(target).number(value))
+def _value(of: Explanation, value: float | None) -> str:
+    return "" if value is None else escape(of.label(of.target).number(value))
 
 
 def _counts(counts: Iterable[tuple[str, int]]) -> str:

@@ -7,7 +7,6 @@ from optuna_dnas.explanation._effects import MIN_TRIALS
 from optuna_dnas.explanation._explain import Chosen
 from optuna_dnas.explanation._explain import Explanation
 from optuna_dnas.explanation._factors import FactorFinding
-from optuna_dnas.visualization import quantity
 
 
 SOURCE_MEANINGS = {
@@ -53,9 +52,9 @@ def deciding(of: Explanation) -> str:
     bad = [finding for finding in clear if not _is_good(of, finding)][:_N_DECIDING]
     hints = _hints(of)[: _N_DECIDING - len(good)]
     hint = f" Probably, but not clearly: {_listed(hints)}." if hints else ""
-    spite = f" In spite of: {_listed([_with_effect(f, of.target) for f in bad])}." if bad else ""
+    spite = f" In spite of: {_listed([_with_effect(f, of) for f in bad])}." if bad else ""
     if good:
-        named = _listed([_with_effect(finding, of.target) for finding in good])
+        named = _listed([_with_effect(finding, of) for finding in good])
         return f"What decides: {named}.{spite}{hint}"
     if all(factor.effect is None for factor in of.factors):
         return (
@@ -70,16 +69,16 @@ def helps(of: Explanation, change: float) -> bool:
     return (change > 0) == of.is_maximised[of.metric_names.index(of.target)] and change != 0
 
 
-def difference(name: str, value: float) -> str:
-    """Between two values of a metric, with its sign."""
-    metric = quantity(name)
+def difference(of: Explanation, value: float) -> str:
+    """Between two values of the explained objective, with its sign."""
+    metric = of.label(of.target)
     text = f"{value * metric.scale:+.2f}" if metric.scale != 1 else f"{value:+.3g}"
     return "0" if not float(text) else text.replace("-", "−")
 
 
-def interval(name: str, effect: Effect) -> str:
+def interval(of: Explanation, effect: Effect) -> str:
     """Its two ends."""
-    return f"{difference(name, effect.low)} to {difference(name, effect.high)}"
+    return f"{difference(of, effect.low)} to {difference(of, effect.high)}"
 
 
 def share(part: float) -> str:
@@ -87,30 +86,30 @@ def share(part: float) -> str:
     return f"{100 * part:.0f} %"
 
 
-def unit(name: str) -> str:
+def unit(of: Explanation) -> str:
     """Of differences; with a blank before it."""
-    return " points" if quantity(name).scale != 1 else ""
+    return " points" if of.label(of.target).scale != 1 else ""
 
 
-def values_of(chosen: Chosen) -> str:
+def values_of(of: Explanation, chosen: Chosen) -> str:
     """Objectives and costs."""
-    return ", ".join(quantity(name).text(value) for name, value in chosen.values)
+    return ", ".join(of.label(name).text(value) for name, value in chosen.values)
 
 
-def limit(name: str, bound: float) -> str:
+def limit(of: Explanation, name: str, bound: float) -> str:
     """A limit in words."""
     side, _, metric = name.partition("_")
     if side not in ("max", "min"):
         return f"the constraint {name}"
-    return f"{'at most' if side == 'max' else 'at least'} {quantity(metric).number(bound)} " + (
-        quantity(metric).title
-    )
+    label = of.label(metric)
+    side = "at most" if side == "max" else "at least"
+    return f"{side} {label.number(bound)} {label.title}"
 
 
 def _searched(of: Explanation) -> str:
     states = dict(of.states)
     goals = [
-        f"the {'highest' if is_maximised else 'lowest'} {quantity(name).title}"
+        f"the {'highest' if is_maximised else 'lowest'} {of.label(name).title}"
         for name, is_maximised in zip(of.metric_names, of.is_maximised, strict=True)
     ]
     others = [f"{states[s]} more {word}" for s, word in _UNFINISHED.items() if states[s]]
@@ -119,7 +118,7 @@ def _searched(of: Explanation) -> str:
         f"{_count(of.n_architectures, 'different one')} in {_count(states['complete'], 'trial')}"
     )
     text += f" ({_listed(others)})" if others else ""
-    limits = _listed([limit(name, bound) for name, bound in of.limits])
+    limits = _listed([limit(of, name, bound) for name, bound in of.limits])
     return f"{text}, with {limits} allowed." if limits else f"{text}."
 
 
@@ -128,23 +127,23 @@ def _found(of: Explanation) -> str:
     if not best.is_feasible:
         return (
             f"All evaluated architectures break a limit; the best of them, trial {best.number}, "
-            f"has {values_of(best)}."
+            f"has {values_of(of, best)}."
         )
     broken = f" {_count(of.n_infeasible, 'trial')} broke a limit." if of.n_infeasible else ""
     within = " within the limits" if of.limits else ""
     if len(of.metric_names) == 1:
-        return f"The best of them is trial {best.number}: {values_of(best)}.{broken}"
+        return f"The best of them is trial {best.number}: {values_of(of, best)}.{broken}"
     if of.n_front == 1:
         return (
             f"Of the architectures that were evaluated{within}, one makes up the Pareto front, "
-            f"that of trial {best.number}: {values_of(best)}.{broken}"
+            f"that of trial {best.number}: {values_of(of, best)}.{broken}"
         )
     shown = f"{len(of.chosen)} of them" if len(of.chosen) < of.n_front else "all"
     return (
         f"Of the architectures that were evaluated{within}, {of.n_front} make up the Pareto "
         "front: no other one of them is at least as good in every objective and better in one "
         f"({shown} are drawn below, from cheapest to most expensive). The best in "
-        f"{quantity(of.target).title} is trial {of.explained}.{broken}"
+        f"{of.label(of.target).title} is trial {of.explained}.{broken}"
     )
 
 
@@ -172,12 +171,10 @@ def _hints(of: Explanation) -> list[str]:
     ]
 
 
-def _with_effect(finding: FactorFinding, target: str) -> str:
+def _with_effect(finding: FactorFinding, of: Explanation) -> str:
     assert finding.effect is not None
-    value = difference(target, finding.effect.value)
-    return (
-        f"{finding.text} ({value}{unit(target)}, 95 % interval {interval(target, finding.effect)})"
-    )
+    value = difference(of, finding.effect.value)
+    return f"{finding.text} ({value}{unit(of)}, 95 % interval {interval(of, finding.effect)})"
 
 
 def _count(n: int, what: str) -> str:

@@ -3,6 +3,7 @@
 N: trials, T: tokens, M: objectives, K: costs.
 """
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
@@ -14,8 +15,10 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState
 
+from optuna_dnas._declaration import declared_metrics
 from optuna_dnas._declaration import declared_space
 from optuna_dnas._history import ParameterUnion
+from optuna_dnas._metric import Metric
 from optuna_dnas._optuna_compat import get_logger
 from optuna_dnas._optuna_compat import get_trials
 from optuna_dnas._optuna_compat import SOURCE_KEY
@@ -28,7 +31,6 @@ from optuna_dnas.controller import Latent
 from optuna_dnas.controller import make_latent
 from optuna_dnas.controller import missing_weights
 from optuna_dnas.interpret._presets import guided_config
-from optuna_dnas.search_space import COST_NAMES
 from optuna_dnas.search_space import recognize_part
 from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.search_space import together
@@ -50,9 +52,11 @@ class Evaluated(NamedTuple):
     trials: tuple[FrozenTrial, ...]  # N
     tokens: TokenArray  # (N, T), canonical
     values: FloatArray  # (N, M), finite, in the study's directions
-    costs: FloatArray | None  # (N, K) as the trials tell, or else the space; `None`: unknown
+    cost_names: tuple[str, ...]  # K; none where costs are unknown
+    costs: FloatArray  # (N, K) as the trials tell, or else the space
     is_feasible: BoolArray  # (N,)
     sources: tuple[str, ...]  # N
+    units: Mapping[str, str]  # of what its objective measures, by name
 
     @property
     def numbers(self) -> IntArray:
@@ -159,6 +163,8 @@ def evaluated(study: Study, space: SearchSpace[Any] | None = None) -> Evaluated:
     if space is None or not trials:
         raise ValueError(f"The study {study.study_name!r} has no completed trial.")
     canonical = tokens[valid]
+    metrics = declared_metrics(study)
+    costs = _costs(space, trials, canonical, metrics)
     return Evaluated(
         space=space,
         metric_names=metric_names(study),
@@ -166,9 +172,11 @@ def evaluated(study: Study, space: SearchSpace[Any] | None = None) -> Evaluated:
         trials=tuple(trials),
         tokens=canonical,
         values=np.array([trial.values for trial in trials]),
-        costs=_costs(space, trials, canonical),
+        cost_names=costs.names,
+        costs=costs.amounts,
         is_feasible=np.array([is_feasible(trial) for trial in trials]),
         sources=tuple(source_of(trial) for trial in trials),
+        units={metric.name: metric.unit for metric in metrics},
     )
 
 
@@ -202,10 +210,32 @@ def _finite(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     return finite
 
 
+class _Costs(NamedTuple):
+    names: tuple[str, ...]  # K
+    amounts: FloatArray  # (N, K)
+
+
 def _costs(
-    space: SearchSpace[Any], trials: Sequence[FrozenTrial], tokens: TokenArray
-) -> FloatArray | None:
-    """What was recorded is of the architecture as it was written, and of the network it was in."""
-    if all(name in trial.user_attrs for trial in trials for name in COST_NAMES):
-        return np.array([[trial.user_attrs[name] for name in COST_NAMES] for trial in trials])
-    return space.token_costs(tokens)
+    space: SearchSpace[Any],
+    trials: Sequence[FrozenTrial],
+    tokens: TokenArray,
+    metrics: Sequence[Metric],
+) -> _Costs:
+    """What was recorded is of the architecture as it was written, and of the network it was in.
+
+    Of a space that knows no costs, those are costs that all trials have recorded, and that are
+    better the less they are.
+    """
+    minimized = [metric.name for metric in metrics if metric.direction == "minimize"]
+    recorded = tuple(
+        name
+        for name in space.cost_names or minimized
+        if all(name in trial.user_attrs for trial in trials)
+    )
+    known = space.cost_names or recorded
+    if recorded == known:
+        amounts = np.array([[trial.user_attrs[name] for name in known] for trial in trials])
+        return _Costs(known, amounts)
+    costs = space.token_costs(tokens)
+    assert costs is not None
+    return _Costs(known, costs)

@@ -4,7 +4,10 @@ import importlib
 from typing import Any
 from typing import TYPE_CHECKING
 
+from optuna_dnas._metric import Metric
+from optuna_dnas._metric import SHARE
 from optuna_dnas.objectives._architecture_objective import ArchitectureObjective
+from optuna_dnas.objectives._architecture_objective import LATENCY
 from optuna_dnas.objectives._cell_table import Metrics
 from optuna_dnas.objectives._digits_objective import DigitsCellObjective
 from optuna_dnas.objectives._digits_table import DigitsTable
@@ -27,11 +30,14 @@ __all__ = [
     "CellTrainingObjective",
     "DigitsCellObjective",
     "DigitsTable",
+    "LATENCY",
     "LatencyConfig",
     "LatencyMeter",
+    "Metric",
     "Metrics",
     "NASBench101Objective",
     "NASBench101Table",
+    "SHARE",
     "SupernetObjective",
     "TrainingConfig",
     "TrainingData",

@@ -4,7 +4,6 @@ import abc
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 from typing import Generic
 from typing import TypeVar
@@ -14,44 +13,43 @@ from optuna.distributions import BaseDistribution
 from optuna.study import StudyDirection
 from optuna.trial import BaseTrial
 
+from optuna_dnas._declaration import declare_metrics
 from optuna_dnas._declaration import declare_space
+from optuna_dnas._metric import Metric
 from optuna_dnas.exceptions import OutOfDomainError
 from optuna_dnas.search_space import Cost
-from optuna_dnas.search_space import COST_NAMES
 from optuna_dnas.search_space import CostLimits
+from optuna_dnas.search_space import Limits
 from optuna_dnas.search_space import SearchSpace
 
 
 ArchitectureT = TypeVar("ArchitectureT")
 
-_DIRECTIONS = {
-    "validation_accuracy": StudyDirection.MAXIMIZE,
-    "test_accuracy": StudyDirection.MAXIMIZE,
-    "train_accuracy": StudyDirection.MAXIMIZE,
-    "training_time": StudyDirection.MINIMIZE,
-    "flops": StudyDirection.MINIMIZE,
-    "params": StudyDirection.MINIMIZE,
-    "latency": StudyDirection.MINIMIZE,
-}
+LATENCY = Metric("latency", "minimize", "ms")
 
 
-Offered = Sequence[str] | Mapping[str, StudyDirection | str]
-"""Metrics by name, with their directions where these are not known."""
+def cost_metrics(names: Iterable[str]) -> tuple[Metric, ...]:
+    """Costs as metrics."""
+    return tuple(Metric(name, "minimize") for name in names)
 
 
 class ArchitectureObjective(abc.ABC, Generic[ArchitectureT]):
     """Asks a trial for an architecture, measures it, and keeps what is known about it.
 
+    A subclass says in ``offered`` what it measures.
+
     Args:
         space: The space of the architectures. Its limits are recorded as constraints.
-        measured: The metrics that :meth:`_measure` gives.
-        metrics: What to optimise.
-        offered: What `metrics` may be of: names; or, for others than accuracies, training time,
-            costs and latency, a mapping from each name to ``"maximize"`` or ``"minimize"``.
+        measured: Names of the metrics that :meth:`_measure` gives.
+        metrics: What to optimise: names of what is offered, or of costs that the space knows.
+        limits: Of costs, instead of those of the space.
 
     Raises:
         ValueError: An argument is not what it should be; the message names it.
     """
+
+    offered: Sequence[Metric] = ()
+    """What can be optimised; costs that the space knows can be as well."""
 
     def __init__(
         self,
@@ -59,14 +57,17 @@ class ArchitectureObjective(abc.ABC, Generic[ArchitectureT]):
         *,
         measured: Sequence[str],
         metrics: Sequence[str],
-        offered: Offered = _DIRECTIONS,
+        limits: Limits | None = None,
     ) -> None:
-        directions = _directions(offered)
-        _check_metrics(metrics, directions)
+        names = [metric.name for metric in self.offered]
+        if len(set(names)) < len(names):
+            raise ValueError(f"`offered` must be metrics of different names, but got {names}.")
+        costs = cost_metrics(name for name in space.cost_names if name not in names)
+        self.offered = (*self.offered, *costs)
+        _check_metrics(metrics, [metric.name for metric in self.offered])
         self._metrics = tuple(metrics)
-        self._directions = [directions[name] for name in metrics]
         self._measured = tuple(measured)
-        self.space = space
+        self.space = space if limits is None else space.within(limits)
 
     @property
     def search_space(self) -> dict[str, BaseDistribution]:
@@ -81,11 +82,12 @@ class ArchitectureObjective(abc.ABC, Generic[ArchitectureT]):
     @property
     def directions(self) -> list[StudyDirection]:
         """For ``optuna.create_study``."""
-        return list(self._directions)
+        by_name = {metric.name: metric for metric in self.offered}
+        return [by_name[name].study_direction for name in self._metrics]
 
     @property
     def cost_limits(self) -> CostLimits:
-        """Those of multiply-adds and parameters."""
+        """Those of costs."""
         return self.space.limits
 
     @property
@@ -106,11 +108,12 @@ class ArchitectureObjective(abc.ABC, Generic[ArchitectureT]):
         """
         if isinstance(trial, optuna.Trial):
             declare_space(trial.study, self.space)
+            declare_metrics(trial.study, self.offered)
         try:
             architecture = self.space.suggest(trial)
             cost = self._cost(architecture)
             self._describe(trial, architecture, cost)
-            results = self._measure(architecture, trial) | _by_name(cost)
+            results = self._measure(architecture, trial) | dict(cost or {})
         except OutOfDomainError as error:
             trial.set_user_attr("invalid", str(error))
             raise optuna.TrialPruned(str(error)) from None
@@ -127,7 +130,7 @@ class ArchitectureObjective(abc.ABC, Generic[ArchitectureT]):
         """
         architecture = self.space.params_to_architecture(params)
         cost = self._cost(architecture)
-        return self._values(self._measure(architecture, None) | _by_name(cost))
+        return self._values(self._measure(architecture, None) | dict(cost or {}))
 
     def evaluate_constraints(self, params: Mapping[str, Any]) -> dict[str, float]:
         """By how much each limit is broken; feasible where that is not positive."""
@@ -151,7 +154,7 @@ class ArchitectureObjective(abc.ABC, Generic[ArchitectureT]):
         return self.space.cost(architecture)
 
     def _measured_excesses(self, architecture: ArchitectureT) -> dict[str, float]:
-        """By how much the limits are broken that are not of multiply-adds or parameters."""
+        """By how much the limits are broken that are not of costs."""
         return {}
 
     def _describe(self, trial: BaseTrial, architecture: ArchitectureT, cost: Cost | None) -> None:
@@ -160,33 +163,14 @@ class ArchitectureObjective(abc.ABC, Generic[ArchitectureT]):
         trial.set_user_attr("architecture_hash", self.space.hash(architecture))
         if cost is None:
             return
-        for name in COST_NAMES:
-            trial.set_user_attr(name, getattr(cost, name))
+        for name, amount in cost.items():
+            trial.set_user_attr(name, amount)
         for key, excess in self.cost_limits.excesses(cost).items():
             trial.set_constraint(key, excess)
 
     def _values(self, results: Mapping[str, float]) -> float | tuple[float, ...]:
         values = tuple(results[name] for name in self._metrics)
         return values if len(values) > 1 else values[0]
-
-
-def _by_name(cost: Cost | None) -> dict[str, float]:
-    return {} if cost is None else asdict(cost)
-
-
-def _directions(offered: Offered) -> dict[str, StudyDirection]:
-    known = offered if isinstance(offered, Mapping) else _DIRECTIONS
-    given = {name: known.get(name) for name in offered}
-    directions = {}
-    for name, direction in given.items():
-        word = direction.name if isinstance(direction, StudyDirection) else str(direction)
-        if word.upper() not in ("MAXIMIZE", "MINIMIZE"):
-            raise ValueError(
-                f"`offered` must say the direction of {name!r}, as {{{name!r}: 'maximize'}} or "
-                f"{{{name!r}: 'minimize'}}, but got {direction}."
-            )
-        directions[name] = StudyDirection[word.upper()]
-    return directions
 
 
 def _check_metrics(metrics: Sequence[str], offered: Iterable[str]) -> None:

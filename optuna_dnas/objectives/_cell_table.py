@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from optuna_dnas._metric import Metric
+from optuna_dnas._metric import SHARE
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.exceptions import CorruptFileError
 from optuna_dnas.exceptions import OutOfDomainError
@@ -17,7 +19,15 @@ from optuna_dnas.objectives._stored_cell import cell_to_graph
 from optuna_dnas.search_space import ModelSpec
 
 
-METRIC_NAMES = ("training_time", "train_accuracy", "validation_accuracy", "test_accuracy")
+TRAINING_METRICS = (
+    Metric("training_time", "minimize", "s"),
+    Metric("train_accuracy", unit=SHARE),
+    Metric("validation_accuracy", unit=SHARE),
+    Metric("test_accuracy", unit=SHARE),
+)
+"""Of a cell that is trained, in the order of the tables' columns."""
+
+METRIC_NAMES = tuple(metric.name for metric in TRAINING_METRICS)
 STOPS = ("halfway", "final")
 
 

@@ -1,5 +1,6 @@
 """The objective that trains small cells on digits, or knows from a table what it would give."""
 
+from collections.abc import Collection
 from collections.abc import Sequence
 from typing import Any
 from typing import TYPE_CHECKING
@@ -7,8 +8,12 @@ from typing import TYPE_CHECKING
 import optuna
 
 from optuna_dnas.objectives._architecture_objective import ArchitectureObjective
+from optuna_dnas.objectives._architecture_objective import cost_metrics
+from optuna_dnas.objectives._architecture_objective import LATENCY
+from optuna_dnas.objectives._cell_table import TRAINING_METRICS
 from optuna_dnas.objectives._digits_table import DigitsTable
 from optuna_dnas.search_space import CostLimits
+from optuna_dnas.search_space import Limits
 from optuna_dnas.search_space import ModelSpec
 from optuna_dnas.search_space import NASBench101Space
 
@@ -46,16 +51,14 @@ class DigitsCellObjective(ArchitectureObjective[ModelSpec]):
         metrics: What to optimise: any of ``"validation_accuracy"``, ``"test_accuracy"``,
             ``"train_accuracy"``, ``"training_time"`` (seconds of one run), ``"flops"``
             (multiply-adds), ``"params"``; with ``train`` also ``"latency"`` (milliseconds).
-        max_flops: The most multiply-adds allowed. Every limit is recorded as a constraint of its
-            name, and known to the sampler that is given the objective's ``space``.
-        max_params: The most parameters allowed.
-        min_flops: The least multiply-adds allowed.
-        min_params: The least parameters allowed.
+        limits: The most of a cost, or a pair of the least and the most, as in ``{"flops": 2e6,
+            "params": (1_000, None)}``; with ``train`` also of ``"latency"``. Each is recorded as a
+            constraint, ``max_flops`` and ``min_params`` here. Those of costs are known to the
+            sampler that is given the objective's ``space``; it predicts which cells are too slow,
+            and those are pruned.
         repeat: Which of the runs; `None` is the mean over all of them.
         stop: ``"final"`` or ``"halfway"``.
         train: Whether to train, instead of asking the table.
-        max_latency: The most milliseconds allowed, only with ``train``. The sampler predicts which
-            cells are too slow; those are pruned.
         latency_config: How latency is measured, only with ``train``.
         device: Where to train: ``"cpu"``, ``"mps"``, or ``"cuda"`` with mixed precision.
 
@@ -63,51 +66,38 @@ class DigitsCellObjective(ArchitectureObjective[ModelSpec]):
         ValueError: An argument is not what it should be; the message names it.
     """
 
+    offered = (*TRAINING_METRICS, *cost_metrics(NASBench101Space.cost_names), LATENCY)
+
     def __init__(
         self,
         *,
         metrics: Sequence[str] = ("validation_accuracy",),
-        max_flops: float | None = None,
-        max_params: float | None = None,
-        min_flops: float | None = None,
-        min_params: float | None = None,
+        limits: Limits | None = None,
         repeat: int | None = None,
         stop: str = "final",
         train: bool = False,
-        max_latency: float | None = None,
         latency_config: "LatencyConfig | None" = None,
         device: str = "cpu",
     ) -> None:
         self.table = DigitsTable.load()
-        limits = CostLimits.by_name(
-            max_flops=max_flops,
-            max_params=max_params,
-            min_flops=min_flops,
-            min_params=min_params,
-        )
+        bounds = CostLimits(limits)
+        if not train:
+            _check_not_latency(metrics=metrics, limits=bounds)
         super().__init__(
-            NASBench101Space(
-                max_vertices=_MAX_VERTICES, network=self.table.settings.network, limits=limits
-            ),
+            NASBench101Space(max_vertices=_MAX_VERTICES, network=self.table.settings.network),
             measured=self.table.metric_names,
             metrics=metrics,
+            limits={name: pair for name, pair in bounds.items() if name != LATENCY.name},
         )
         # A study should not begin with what cannot work.
         self.table.query(self.table.cell(0), repeat=repeat, stop=stop)
         if train:
             _check_left_alone("True", repeat=(repeat, None), stop=(stop, "final"))
         else:
-            _check_left_alone(
-                "False", max_latency=(max_latency, None), latency_config=(latency_config, None)
-            )
-            if "latency" in metrics:
-                raise ValueError(
-                    f"`metrics` must not name 'latency' if `train` is False, but got {metrics}."
-                )
+            _check_left_alone("False", latency_config=(latency_config, None))
         self._repeat, self._stop = repeat, stop
-        self._training = (
-            self._build_training(device, max_latency, latency_config) if train else None
-        )
+        latency = bounds.of((LATENCY.name,))
+        self._training = self._build_training(device, latency, latency_config) if train else None
 
     @property
     def limits(self) -> dict[str, float]:
@@ -132,7 +122,7 @@ class DigitsCellObjective(ArchitectureObjective[ModelSpec]):
         return self._training._measure(self.space.canonical(spec), trial)
 
     def _build_training(
-        self, device: str, max_latency: float | None, latency_config: "LatencyConfig | None"
+        self, device: str, limits: CostLimits, latency_config: "LatencyConfig | None"
     ) -> "CellTrainingObjective":
         from optuna_dnas.objectives.training import CellTrainingObjective
         from optuna_dnas.objectives.training import TrainingConfig
@@ -144,12 +134,20 @@ class DigitsCellObjective(ArchitectureObjective[ModelSpec]):
             metrics=self._metrics,
             # A pruner wants to hear more than the table keeps.
             config=TrainingConfig(**settings.config | {"validation_interval": 1}),
-            max_latency=max_latency,
+            limits=limits,
             latency_config=latency_config,
             seed=settings.seeds,
             device=device,
             max_vertices=_MAX_VERTICES,
         )
+
+
+def _check_not_latency(**arguments: Collection[str]) -> None:
+    for argument, names in arguments.items():
+        if LATENCY.name in names:
+            raise ValueError(
+                f"`{argument}` must not name 'latency' if `train` is False, but got {names}."
+            )
 
 
 def _check_left_alone(train: str, **options: tuple[Any, Any]) -> None:

@@ -19,7 +19,6 @@ from optuna_dnas.objectives._cell_table import METRIC_NAMES
 from optuna_dnas.objectives._cell_table import Metrics
 from optuna_dnas.objectives._digits_archive import DigitsSettings
 from optuna_dnas.objectives._digits_archive import read_archive
-from optuna_dnas.search_space import COST_NAMES
 from optuna_dnas.search_space import ModelSpec
 
 
@@ -101,7 +100,7 @@ class DigitsTable(CellTable):
         Raises:
             ValueError: One of the arguments is none of the table's.
         """
-        names = (*self.metric_names, *COST_NAMES)
+        names = (*self.metric_names, *self._costs)
         if metric not in names:
             raise ValueError(f"`metric` must be of {names}, but got {metric!r}.")
         if metric in self._costs:

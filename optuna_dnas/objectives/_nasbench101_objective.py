@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import optuna
 
 from optuna_dnas.objectives._architecture_objective import ArchitectureObjective
-from optuna_dnas.objectives._cell_table import METRIC_NAMES
+from optuna_dnas.objectives._architecture_objective import cost_metrics
+from optuna_dnas.objectives._cell_table import TRAINING_METRICS
 from optuna_dnas.objectives._nasbench101_table import NASBench101Table
-from optuna_dnas.search_space import COST_NAMES
-from optuna_dnas.search_space import CostLimits
+from optuna_dnas.search_space import Limits
 from optuna_dnas.search_space import ModelSpec
 from optuna_dnas.search_space import NASBench101Space
 
@@ -26,43 +26,31 @@ class NASBench101Objective(ArchitectureObjective[ModelSpec]):
         metrics: What to optimise: any of ``"validation_accuracy"``, ``"test_accuracy"``,
             ``"train_accuracy"``, ``"training_time"`` (seconds), ``"flops"`` (multiply-adds),
             ``"params"``.
-        max_flops: The most multiply-adds allowed. Every limit is recorded as a constraint of its
-            name, and known to the sampler that is given the objective's ``space``.
-        max_params: The most parameters allowed.
-        min_flops: The least multiply-adds allowed.
-        min_params: The least parameters allowed.
+        limits: The most of a cost, or a pair of the least and the most, as in ``{"flops": 2e6,
+            "params": (1_000, None)}``. Each is recorded as a constraint, ``max_flops`` and
+            ``min_params`` here, and known to the sampler that is given the objective's ``space``.
         epochs: Which training schedule of the table.
         repeat: Which of the runs; `None` is the mean over all of them.
         stop: ``"final"`` or ``"halfway"``.
     """
+
+    offered = (*TRAINING_METRICS, *cost_metrics(NASBench101Space.cost_names))
 
     def __init__(
         self,
         table: NASBench101Table,
         *,
         metrics: Sequence[str] = ("validation_accuracy",),
-        max_flops: float | None = None,
-        max_params: float | None = None,
-        min_flops: float | None = None,
-        min_params: float | None = None,
+        limits: Limits | None = None,
         epochs: int = 108,
         repeat: int | None = None,
         stop: str = "final",
     ) -> None:
-        limits = CostLimits.by_name(
-            max_flops=max_flops,
-            max_params=max_params,
-            min_flops=min_flops,
-            min_params=min_params,
-        )
         super().__init__(
-            NASBench101Space(limits=limits),
-            measured=table.metric_names,
-            metrics=metrics,
-            offered=(*METRIC_NAMES, *COST_NAMES),
+            NASBench101Space(), measured=table.metric_names, metrics=metrics, limits=limits
         )
         for name in metrics:
-            if name not in (*COST_NAMES, *table.metric_names):
+            if name not in (*self.space.cost_names, *table.metric_names):
                 raise ValueError(f"The table was opened without the metric {name!r}.")
         if epochs not in table.epochs:
             raise ValueError(f"`epochs` must be one of {table.epochs}, but got {epochs}.")

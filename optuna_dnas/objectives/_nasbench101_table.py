@@ -28,7 +28,6 @@ from optuna_dnas.objectives._nasbench101_store import convert
 from optuna_dnas.objectives._nasbench101_store import is_current
 from optuna_dnas.objectives._nasbench101_store import open_store
 from optuna_dnas.objectives._stored_cell import cells_to_tokens
-from optuna_dnas.search_space import COST_NAMES
 from optuna_dnas.search_space import ModelSpec
 from optuna_dnas.search_space import NASBench101Space
 
@@ -154,8 +153,9 @@ class NASBench101Table(CellTable):
             ValueError: One of the arguments is none of the table's, or the table was opened
                 without ``metric``.
         """
-        if metric in COST_NAMES:
-            return self._costs[:, COST_NAMES.index(metric)]
+        cost_names = NASBench101Space.cost_names
+        if metric in cost_names:
+            return self._costs[:, cost_names.index(metric)]
         if metric not in self._metric_names:
             raise ValueError(f"`metric` must be of {self._metric_names}, but got {metric!r}.")
         return self._mean(metric, self._runs[self._check_epochs(epochs)], stop=stop)

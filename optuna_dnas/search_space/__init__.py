@@ -8,9 +8,9 @@ from optuna_dnas.search_space._cells import OPS
 from optuna_dnas.search_space._check import check_space
 from optuna_dnas.search_space._columns import Column
 from optuna_dnas.search_space._cost import Cost
-from optuna_dnas.search_space._cost import COST_NAMES
+from optuna_dnas.search_space._cost import cost_title
 from optuna_dnas.search_space._cost import CostLimits
-from optuna_dnas.search_space._cost import LIMIT_KEYS
+from optuna_dnas.search_space._cost import Limits
 from optuna_dnas.search_space._cost import read_limits
 from optuna_dnas.search_space._declared import ArchitectureSpace
 from optuna_dnas.search_space._factors import COST
@@ -68,7 +68,6 @@ __all__ = [
     "Arrow",
     "AskedParameters",
     "Box",
-    "COST_NAMES",
     "Choice",
     "Column",
     "Cost",
@@ -80,9 +79,9 @@ __all__ = [
     "Graph",
     "Integer",
     "Key",
-    "LIMIT_KEYS",
     "LayerShape",
     "Leaf",
+    "Limits",
     "MBConv",
     "MobileNetShape",
     "MobileNetSpace",
@@ -100,6 +99,7 @@ __all__ = [
     "Setting",
     "Stage",
     "check_space",
+    "cost_title",
     "declaration_code",
     "edge_pairs",
     "infer_space",

@@ -23,6 +23,7 @@ from optuna_dnas._typing import TokenArray
 from optuna_dnas.encoding import Vocabulary
 from optuna_dnas.search_space._cost import Cost
 from optuna_dnas.search_space._cost import CostLimits
+from optuna_dnas.search_space._cost import Limits
 from optuna_dnas.search_space._factors import FactorModel
 from optuna_dnas.search_space._factors import Guidance
 from optuna_dnas.search_space._factors import TokenFactors
@@ -37,7 +38,8 @@ class SearchSpace(abc.ABC, Generic[ArchitectureT]):
     """A set of architectures, and the ways to write one down.
 
     ``Optuna parameters <-> tokens <-> architecture``. Tokens are (N, T) arrays: the search works
-    on thousands of candidates at a time. N: architectures, T: tokens of one.
+    on thousands of candidates at a time. N: architectures, T: tokens of one, K: costs, in the
+    order of `cost_names`.
     """
 
     search: ClassVar[Literal["declared", "joint", "flat"]] = "joint"
@@ -207,14 +209,15 @@ class SearchSpace(abc.ABC, Generic[ArchitectureT]):
         """The space as (N, T) tokens of evaluated architectures show it; by default unchanged."""
         return self
 
-    def within(self, limits: CostLimits) -> Self:
+    def within(self, limits: Limits) -> Self:
         """The same space, of which a search may propose what is within these limits.
 
         Raises:
-            ValueError: Nothing is; the message names the limit that is too tight.
+            ValueError: Nothing is, or a limit is of a cost that the space does not know; the
+                message names the limit.
         """
         limited = copy.copy(self)
-        limited.limits = limits
+        limited.limits = CostLimits(limits)
         limited._check_limits()
         return limited
 
@@ -232,13 +235,26 @@ class SearchSpace(abc.ABC, Generic[ArchitectureT]):
         return None
 
     def _check_limits(self) -> None:
-        if self.limits.is_bounded and self.cost_range is not None:
+        if not self.limits:
+            return
+        if not self.knows_costs:
+            raise ValueError(f"`limits` need a `cost`, but got {self.limits} and none.")
+        self.limits.check_names(self.cost_names)
+        if self.cost_range is not None:
             self.limits.check_within(*self.cost_range)
 
     @cached_property
+    def cost_names(self) -> tuple[str, ...]:
+        """The costs that it knows; by default those of a random architecture."""
+        if self.token_costs(self.params_to_tokens([])) is None:
+            return ()
+        cost = self.cost(self.sample(np.random.default_rng(0), 1)[0])
+        return () if cost is None else tuple(cost)
+
+    @property
     def knows_costs(self) -> bool:
         """Whether :meth:`token_costs` gives numbers."""
-        return self.token_costs(self.params_to_tokens([])) is not None
+        return bool(self.cost_names)
 
     def descriptors(self, tokens: TokenArray) -> FloatArray:
         """(N, T) canonical tokens -> (N, F) numbers that describe architectures, by default none.
@@ -248,5 +264,5 @@ class SearchSpace(abc.ABC, Generic[ArchitectureT]):
         return np.empty((len(tokens), 0))
 
     def token_costs(self, tokens: TokenArray) -> FloatArray | None:
-        """(N, T) valid tokens -> (N, 2) multiply-adds and parameters; `None` where unknown."""
+        """(N, T) valid tokens -> (N, K) costs, a column each name; `None` where unknown."""
         return None

@@ -15,7 +15,6 @@ from optuna_dnas._optuna_compat import contains
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.exceptions import InvalidSpaceError
 from optuna_dnas.search_space._base import SearchSpace
-from optuna_dnas.search_space._cost import COST_NAMES
 from optuna_dnas.search_space._picture import Picture
 
 
@@ -197,21 +196,27 @@ class _Check:
         self._numbers("descriptors", self._space.descriptors, tokens, n_columns=None)
 
     def _costs(self, tokens: TokenArray) -> None:
+        with self._of("cost"):
+            names = self._space.cost_names
         with self._of("token_costs"):
-            if self._space.token_costs(tokens) is None:
-                return
-        costs = self._numbers(
-            "token_costs", self._space.token_costs, tokens, n_columns=len(COST_NAMES)
+            knows_costs = self._space.token_costs(tokens) is not None
+        self._require(
+            knows_costs == bool(names),
+            "cost_names",
+            f"must name the costs of `token_costs`, none if it gives `None`, but is {names}",
         )
+        if not knows_costs:
+            return
+        costs = self._numbers("token_costs", self._space.token_costs, tokens, n_columns=len(names))
         self._require(bool((costs >= 0).all()), "token_costs", "must not be negative")
         for row, params in zip(costs, self._space.tokens_to_params(tokens), strict=True):
             with self._of("cost"):
                 cost = self._space.cost(self._space.params_to_architecture(params))
-            one = None if cost is None else (cost.flops, cost.params)
+            wanted = dict(zip(names, row.tolist(), strict=True))
             self._require(
-                one == tuple(row),
+                dict(cost or {}) == wanted,
                 "cost",
-                f"must be what `token_costs` says, but is {one} instead of {tuple(row)}",
+                f"must be what `token_costs` says, but is {cost} instead of {wanted}",
             )
 
     def _numbers(

@@ -24,11 +24,13 @@ from optuna_dnas._typing import IntArray
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.encoding import Token
 from optuna_dnas.encoding import Vocabulary
+from optuna_dnas.exceptions import InvalidSpaceError
 from optuna_dnas.exceptions import OutOfDomainError
 from optuna_dnas.search_space._architecture import Architecture
 from optuna_dnas.search_space._base import SearchSpace
 from optuna_dnas.search_space._cost import Cost
 from optuna_dnas.search_space._cost import CostLimits
+from optuna_dnas.search_space._cost import Limits
 from optuna_dnas.search_space._declared_factors import DeclaredFactors
 from optuna_dnas.search_space._graph import Graph
 from optuna_dnas.search_space._parts import Choice
@@ -63,17 +65,18 @@ class ArchitectureSpace(SearchSpace[Architecture]):
     an objective suggests besides, a learning rate, say, is searched together with it.
 
     All that follows from the declaration can be overridden: an equivalence (`canonicalize`), a
-    cost (`token_costs`), descriptors, pictures.
+    cost (`cost_names`, `cost`, `token_costs`), descriptors, pictures.
 
     Args:
-        cost: Architecture -> `Cost`, exact; by default unknown.
-        limits: What a search may propose; needs ``cost``.
+        cost: Architecture -> `Cost`, exact, with the same names for all; by default unknown.
+        limits: What a search may propose, as ``{"params": 10_000}``; needs ``cost``.
         parts: A `Choice`, an `Integer`, a dict of several, or a `Repeat`, by name.
         named: The same, by keyword.
 
     Raises:
-        ValueError: There are no parts, or two parameters have one name.
+        ValueError: There are no parts, two parameters have one name, or a limit is of no cost.
         TypeError: A part is something else.
+        InvalidSpaceError: `cost` gives something else, here or whenever it is asked.
     """
 
     def __init__(
@@ -82,13 +85,13 @@ class ArchitectureSpace(SearchSpace[Architecture]):
         /,
         *,
         cost: Callable[[Architecture], Cost] | None = None,
-        limits: CostLimits | None = None,
+        limits: Limits | None = None,
         **named: Part,
     ) -> None:
         self.declared: Mapping[str, Part] = to_parts({**(parts or {}), **named})
-        self.limits = limits or CostLimits()
+        self.limits = CostLimits(limits)
         self._cost = cost
-        self._known_costs: dict[bytes, tuple[int, int]] = {}
+        self._known_costs: dict[bytes, tuple[float, ...]] = {}
         self._leaves_of = {name: part.leaves(name) for name, part in self.declared.items()}
         self.leaves = tuple(itertools.chain.from_iterable(self._leaves_of.values()))
         names = [leaf.name for leaf in self.leaves]
@@ -96,10 +99,6 @@ class ArchitectureSpace(SearchSpace[Architecture]):
         if twice:
             raise ValueError(f"Two parameters are called {', '.join(map(repr, twice))}.")
         self._check_limits()
-
-    def _check_limits(self) -> None:
-        if self.limits.is_bounded and self._cost is None:
-            raise ValueError("`limits` need a `cost`.")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in self.declared.items())})"
@@ -316,16 +315,42 @@ class ArchitectureSpace(SearchSpace[Architecture]):
 
     # -- What is known without an evaluation
 
+    @cached_property
+    def cost_names(self) -> tuple[str, ...]:
+        if self._cost is None:
+            return super().cost_names
+        tokens = self.sample_tokens(1, np.random.default_rng(0))
+        cost = self._costed(self.tokens_to_architectures(tokens)[0])
+        self._known_costs[tokens[0].tobytes()] = tuple(cost.values())
+        return tuple(cost)
+
     def cost(self, architecture: Architecture) -> Cost | None:
-        return None if self._cost is None else self._cost(architecture)
+        if self._cost is None:
+            return None
+        cost = self._costed(architecture)
+        if cost.keys() != set(self.cost_names):
+            raise InvalidSpaceError(
+                f"{type(self).__name__}.cost",
+                f"must name {self.cost_names} of all architectures, but returned {cost}.",
+            )
+        return cost
+
+    def _costed(self, architecture: Architecture) -> Cost:
+        assert self._cost is not None
+        cost = self._cost(architecture)
+        if not isinstance(cost, Cost):
+            raise InvalidSpaceError(
+                f"{type(self).__name__}.cost", f"must return a `Cost`, but returned {cost!r}."
+            )
+        return cost
 
     def token_costs(self, tokens: TokenArray) -> FloatArray | None:
-        """(N, T) tokens -> (N, 2); infinite where they are not valid."""
+        """(N, T) tokens -> (N, K); infinite where they are not valid."""
         if self._cost is None:
             return None
         if len(self._known_costs) > _MAX_COSTS:
             self._known_costs = {}  # A thread that has the old ones keeps them.
-        known = self._known_costs
+        names, known = self.cost_names, self._known_costs
         canonical, valid = self.canonicalize(tokens)
         rows = np.flatnonzero(valid)
         keys = [row.tobytes() for row in canonical[rows]]
@@ -333,10 +358,11 @@ class ArchitectureSpace(SearchSpace[Architecture]):
         new = {key: row for key, row in row_of.items() if key not in known}
         architectures = self.tokens_to_architectures(canonical[list(new.values())])
         for key, architecture in zip(new, architectures, strict=True):
-            cost = self._cost(architecture)
-            known[key] = cost.flops, cost.params
-        costs = np.full((len(tokens), 2), np.inf)
-        costs[rows] = np.reshape([known[key] for key in keys], (-1, 2))
+            cost = self.cost(architecture)
+            assert cost is not None
+            known[key] = tuple(cost[name] for name in names)
+        costs = np.full((len(tokens), len(names)), np.inf)
+        costs[rows] = np.reshape([known[key] for key in keys], (-1, len(names)))
         return costs
 
     def descriptors(self, tokens: TokenArray) -> FloatArray:

@@ -10,6 +10,7 @@ import numpy as np
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import TokenArray
+from optuna_dnas.search_space._cost import cost_title
 from optuna_dnas.search_space._factors import COST
 from optuna_dnas.search_space._factors import Factor
 from optuna_dnas.search_space._factors import FactorModel
@@ -32,11 +33,13 @@ class DeclaredFactors(FactorModel):
     def __init__(self, space: "ArchitectureSpace") -> None:
         self._space = space
         parts = [part.factors(name) for name, part in space.declared.items()]
-        costs = ("multiply-adds", "parameters") if space.knows_costs else ()
         self._factors = (
             *itertools.chain.from_iterable(basic for basic, _ in parts),
             *itertools.chain.from_iterable(derived for _, derived in parts),
-            *(Factor(name=name, kind=COST, is_derived=True) for name in costs),
+            *(
+                Factor(name=cost_title(name), kind=COST, is_derived=True)
+                for name in space.cost_names
+            ),
         )
 
     @property

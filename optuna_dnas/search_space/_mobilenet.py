@@ -23,6 +23,7 @@ from optuna_dnas.exceptions import OutOfDomainError
 from optuna_dnas.search_space._base import SearchSpace
 from optuna_dnas.search_space._cost import Cost
 from optuna_dnas.search_space._cost import CostLimits
+from optuna_dnas.search_space._cost import Limits
 from optuna_dnas.search_space._mobilenet_cost import cost_table
 from optuna_dnas.search_space._mobilenet_cost import frame_cost
 from optuna_dnas.search_space._mobilenet_factors import MobileNetFactors
@@ -56,17 +57,18 @@ class MobileNetSpace(SearchSpace[MobileNetSpec]):
     """
 
     search = "declared"
+    cost_names = ("flops", "params")
 
     def __init__(
-        self, shape: MobileNetShape | None = None, *, limits: CostLimits | None = None
+        self, shape: MobileNetShape | None = None, *, limits: Limits | None = None
     ) -> None:
         self.shape = shape or MobileNetShape()
-        self.limits = limits or CostLimits()
+        self.limits = CostLimits(limits)
         self._check_limits()
 
     def __repr__(self) -> str:
         text = f"{self.shape}"
-        if self.limits.is_bounded:
+        if self.limits:
             text += f", limits={self.limits}"
         return f"MobileNetSpace({text})"
 
@@ -121,7 +123,7 @@ class MobileNetSpace(SearchSpace[MobileNetSpec]):
     def from_declaration(cls, declaration: Mapping[str, Any]) -> "MobileNetSpace":
         """The inverse of :attr:`declaration`, also after JSON."""
         shape = MobileNetShape.from_dict(declaration["shape"])
-        return cls(shape, limits=CostLimits.by_name(**declaration["limits"]))
+        return cls(shape, limits=CostLimits().replaced(declaration["limits"]))
 
     @property
     def cost_range(self) -> tuple[Cost, Cost]:
@@ -130,7 +132,10 @@ class MobileNetSpace(SearchSpace[MobileNetSpec]):
         frame = np.array([self._frame.flops, self._frame.params])
         low = frame + choices[~may_skip].min(axis=1).sum(axis=0)
         high = frame + choices.max(axis=1).sum(axis=0)
-        return Cost(*low.tolist()), Cost(*high.tolist())
+        cheapest, dearest = (
+            dict(zip(self.cost_names, bound.tolist(), strict=True)) for bound in (low, high)
+        )
+        return Cost(**cheapest), Cost(**dearest)
 
     def params_to_architecture(self, params: Mapping[str, Any]) -> MobileNetSpec:
         return self._to_spec([params[name] for name in self._distributions])

@@ -26,6 +26,7 @@ from optuna_dnas.search_space._cells import OPS
 from optuna_dnas.search_space._cells import prune
 from optuna_dnas.search_space._cost import Cost
 from optuna_dnas.search_space._cost import CostLimits
+from optuna_dnas.search_space._cost import Limits
 from optuna_dnas.search_space._factors import Guidance
 from optuna_dnas.search_space._model_spec import ModelSpec
 from optuna_dnas.search_space._nasbench101_cost import cost_range
@@ -58,25 +59,26 @@ class NASBench101Space(SearchSpace[ModelSpec]):
     """
 
     search = "declared"
+    cost_names = ("flops", "params")
 
     def __init__(
         self,
         *,
         max_vertices: int = MAX_VERTICES,
         network: NetworkShape | None = None,
-        limits: CostLimits | None = None,
+        limits: Limits | None = None,
     ) -> None:
         if max_vertices not in N_UNIQUE_CELLS:
             raise ValueError(f"`max_vertices` must be from 2 to 7, but got {max_vertices}.")
         self.max_vertices = max_vertices
         self.network = network or NetworkShape()
         self._pairs = edge_pairs(max_vertices)
-        self.limits = limits or CostLimits()
+        self.limits = CostLimits(limits)
         self._check_limits()
 
     def __repr__(self) -> str:
         text = f"max_vertices={self.max_vertices}, network={self.network}"
-        if self.limits.is_bounded:
+        if self.limits:
             text += f", limits={self.limits}"
         return f"NASBench101Space({text})"
 
@@ -141,7 +143,7 @@ class NASBench101Space(SearchSpace[ModelSpec]):
         return cls(
             max_vertices=declaration["max_vertices"],
             network=NetworkShape(**declaration["network"]),
-            limits=CostLimits.by_name(**declaration["limits"]),
+            limits=CostLimits().replaced(declaration["limits"]),
         )
 
     @property

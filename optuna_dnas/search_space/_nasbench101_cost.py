@@ -84,7 +84,11 @@ def cost_range(max_vertices: int, network: NetworkShape) -> tuple[Cost, Cost]:
         for op, of_all, extreme in (("maxpool3x3", lowest, np.min), (OPS[0], highest, np.max)):
             ops = np.full((len(graphs), v - 2), OPS.index(op))
             of_all.append([int(extreme(c)) for c in network_cost(graphs, ops, network)])
-    return Cost(*np.min(lowest, axis=0).tolist()), Cost(*np.max(highest, axis=0).tolist())
+    least, most = np.min(lowest, axis=0).tolist(), np.max(highest, axis=0).tolist()
+    return (
+        Cost(**dict(zip(NetworkCost._fields, least, strict=True))),
+        Cost(**dict(zip(NetworkCost._fields, most, strict=True))),
+    )
 
 
 def vertex_channels(adjacency: IntArray, n_input: int, n_output: int) -> IntArray:

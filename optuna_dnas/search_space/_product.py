@@ -21,6 +21,7 @@ from optuna_dnas.search_space._base import ArchitectureT
 from optuna_dnas.search_space._base import SearchSpace
 from optuna_dnas.search_space._cost import Cost
 from optuna_dnas.search_space._cost import CostLimits
+from optuna_dnas.search_space._cost import Limits
 from optuna_dnas.search_space._factors import Factor
 from optuna_dnas.search_space._factors import FactorModel
 from optuna_dnas.search_space._flat import FlatSpace
@@ -62,7 +63,7 @@ class ProductSpace(SearchSpace[Setting[ArchitectureT]]):
         """Of the architectures."""
         return self.architectures.limits
 
-    def within(self, limits: CostLimits) -> "ProductSpace[ArchitectureT]":
+    def within(self, limits: Limits) -> "ProductSpace[ArchitectureT]":
         return ProductSpace(self.architectures.within(limits), self.others)
 
     @property
@@ -210,6 +211,11 @@ class ProductSpace(SearchSpace[Setting[ArchitectureT]]):
         return self.architectures.fixed_tokens(params) | {
             self._n_architecture + t: token for t, token in others.items()
         }
+
+    @property
+    def cost_names(self) -> tuple[str, ...]:
+        """Of the architectures."""
+        return self.architectures.cost_names
 
     @property
     def cost_range(self) -> tuple[Cost, Cost] | None:

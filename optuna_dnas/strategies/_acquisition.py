@@ -7,6 +7,7 @@ import numpy as np
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.strategies._config import SearchConfig
+from optuna_dnas.strategies._constraints import log_costs
 from optuna_dnas.strategies._hypervolume import improvement_order
 from optuna_dnas.strategies._hypervolume import infer_reference
 from optuna_dnas.strategies._hypervolume import known_costs
@@ -75,9 +76,10 @@ def _by_hypervolume(
     if candidates.costs is not None and observed.costs is not None:
         for objective, cost in known.items():
             # Costs span orders of magnitude: a share less is worth the same everywhere.
-            means[:, objective] = np.log(candidates.costs[:, cost])
+            means[:, objective], reached[:, objective] = log_costs(
+                candidates.costs[:, cost], observed.costs[:, cost]
+            )
             deviations[:, objective] = 0.0
-            reached[:, objective] = np.log(observed.costs[:, cost])
     reference = infer_reference(reached, config.n_startup_trials, known)
     scales = {}
     for objective in qualities(reached, known):

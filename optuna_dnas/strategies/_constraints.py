@@ -20,12 +20,12 @@ def within_limits(
     space: SearchSpace[Any], candidates: Candidates, limits: CostLimits
 ) -> Candidates:
     """Drop what costs too much or too little, where the space knows the cost."""
-    if not limits.is_bounded or not len(candidates.rows):
+    if not limits or not len(candidates.rows):
         return candidates
     costs = space.token_costs(candidates.proposed)
     if costs is None:
         return candidates
-    kept = limits.allow(costs)
+    kept = limits.allow(costs, space.cost_names)
     return Candidates(*(array[kept] for array in candidates))
 
 
@@ -35,7 +35,15 @@ def cost_headroom(
     """(N, D) codes -> (N,) see `SearchState.cost_headroom`."""
     costs = space.token_costs(fitted.latent.decode(codes))
     assert costs is not None
-    return limits.headroom(costs)
+    return limits.headroom(costs, space.cost_names)
+
+
+def log_costs(*costs: FloatArray) -> list[FloatArray]:
+    """(N,) each -> (N,) logarithms; what costs nothing counts as half of the least amount."""
+    together = np.concatenate(costs)
+    least = np.min(together, where=together > 0, initial=np.inf)
+    nothing = least / 2 if np.isfinite(least) else 1.0
+    return [np.log(np.where(amounts > 0, amounts, nothing)) for amounts in costs]
 
 
 def sampled_violations(

@@ -233,7 +233,7 @@ class LatentSearch:
         if inactive.any():
             # What an elite did not have is open: anything may stand there.
             elite = np.where(inactive, fitted.latent.sample_prior(len(elite), rng), elite)
-        limited_costs = np.flatnonzero(limits.has_maximum).tolist()
+        limited_costs = np.flatnonzero(limits.has_maximum(space.cost_names)).tolist()
         headroom = partial(cost_headroom, space, fitted, limits) if limited_costs else None
         return SearchState(fitted, elite, direction, headroom, limited_costs)
 

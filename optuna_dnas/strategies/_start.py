@@ -7,6 +7,7 @@ import numpy as np
 
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.search_space import SearchSpace
+from optuna_dnas.strategies._constraints import log_costs
 from optuna_dnas.strategies._constraints import within_limits
 from optuna_dnas.strategies._query import Proposal
 from optuna_dnas.strategies._query import Query
@@ -39,7 +40,7 @@ def propose_start(
         costs = space.token_costs(candidates.canonical)
         assert costs is not None
         if len(costs):
-            logarithms = np.log(costs[:, 0])
+            (logarithms,) = log_costs(costs[:, 0])
             low, high = np.quantile(logarithms, _ORDINARY)
             wanted = low + radical_inverse(query.number + 1) * (high - low)
             nearest = int(np.abs(logarithms - wanted).argmin())
@@ -59,7 +60,7 @@ def propose_random(
     """A new random architecture; once the space is exhausted one that failed, or any old one."""
     failed_only = [query.taken - query.open.keys()] if query.open else []
     for taken in (query.taken, *failed_only, frozenset[bytes]()):
-        for pool in _random_pools(space, rng, is_limited=query.cost_limits.is_bounded):
+        for pool in _random_pools(space, rng, is_limited=bool(query.cost_limits)):
             candidates = select_new(space, pool, taken=taken, fixed=query.fixed)
             candidates = within_limits(space, candidates, query.cost_limits)
             if len(candidates.rows):

@@ -8,7 +8,6 @@ from optuna.trial import FrozenTrial
 
 from optuna_dnas.interpret import Evaluated
 from optuna_dnas.interpret import evaluated
-from optuna_dnas.search_space import COST_NAMES
 from optuna_dnas.search_space import FONT_SIZE
 from optuna_dnas.search_space import Picture
 from optuna_dnas.search_space import SearchSpace
@@ -64,7 +63,7 @@ def _get_architecture_info(
     row = ranking[0] if trial is None else _row_of(data, trial)
     params = data.space.tokens_to_params(data.tokens[[row]])[0]
     values = zip(data.metric_names, data.values[row].tolist(), strict=True)
-    title = ", ".join(quantity(name).text(value) for name, value in values)
+    title = ", ".join(quantity(name, data.units).text(value) for name, value in values)
     return _ArchitectureInfo(
         picture=data.space.picture(data.space.params_to_architecture(params)),
         title=title[:1].upper() + title[1:],
@@ -83,16 +82,18 @@ def _row_of(data: Evaluated, trial: FrozenTrial) -> int:
 
 
 def _subtitle(data: Evaluated, row: int, column: int, n_better: int) -> str:
-    metric = f" in {quantity(data.metric_names[column]).title}" if len(data.signs) > 1 else ""
+    metric = (
+        f" in {quantity(data.metric_names[column], data.units).title}"
+        if len(data.signs) > 1
+        else ""
+    )
     parts = [f"trial {data.numbers[row]}: rank {n_better + 1} of {len(data.trials)}{metric}"]
     if not data.is_feasible[row]:
         parts.append("breaks a limit")
-    if data.costs is not None:
-        parts += [
-            f"{cost:,.0f} {quantity(name).title}"
-            for name, cost in zip(COST_NAMES, data.costs[row], strict=True)
-            if name not in data.metric_names
-        ]
+    for name, cost in zip(data.cost_names, data.costs[row].tolist(), strict=True):
+        if name not in data.metric_names:
+            label = quantity(name, data.units)
+            parts.append(f"{label.number(cost)} {label.title}")
     return ", ".join(parts)
 
 

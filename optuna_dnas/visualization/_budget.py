@@ -10,7 +10,6 @@ import numpy as np
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.interpret import Evaluated
-from optuna_dnas.search_space import COST_NAMES
 
 
 class Budget(NamedTuple):
@@ -28,8 +27,9 @@ def read_budget(data: Evaluated, cost: str | None, column: int) -> Budget:
 
     Args:
         data: The study.
-        cost: Another objective, ``"flops"``, ``"params"``, a number among the user attributes of
-            the trials, or a constraint; by default another objective, or else ``"flops"``.
+        cost: Another objective, a cost that is known, such as ``"flops"``, a number among the user
+            attributes of the trials, or a constraint; by default another objective, or else the
+            first cost.
         column: The objective.
 
     Raises:
@@ -50,7 +50,7 @@ def read_budget(data: Evaluated, cost: str | None, column: int) -> Budget:
 
 def _default(data: Evaluated, column: int) -> str | None:
     others = [name for k, name in enumerate(data.metric_names) if k != column]
-    return others[0] if others else (None if data.costs is None else COST_NAMES[0])
+    return next(iter((*others, *data.cost_names)), None)
 
 
 def _amounts(data: Evaluated) -> dict[str, FloatArray]:
@@ -70,7 +70,7 @@ def _without_constraints(data: Evaluated) -> dict[str, FloatArray]:
         for key, values in columns.items()
         if any(map(_is_number, values))
     }
-    costs = {} if data.costs is None else dict(zip(COST_NAMES, data.costs.T, strict=True))
+    costs = dict(zip(data.cost_names, data.costs.T, strict=True))
     objectives = dict(zip(data.metric_names, data.values.T, strict=True))
     return attributes | costs | objectives
 

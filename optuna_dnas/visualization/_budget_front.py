@@ -1,5 +1,6 @@
 """The figure of quality against cost. N: trials, F: those of the front."""
 
+from collections.abc import Mapping
 from typing import Any
 from typing import NamedTuple
 
@@ -11,7 +12,6 @@ from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
 from optuna_dnas.interpret import Evaluated
 from optuna_dnas.interpret import evaluated
-from optuna_dnas.search_space import COST_NAMES
 from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.strategies import non_dominated
 from optuna_dnas.visualization._budget import Budget
@@ -34,6 +34,7 @@ _LOG_RATIO = 8.0
 class _BudgetFrontInfo(NamedTuple):
     budget: Budget  # of the N trials
     metric: str
+    units: Mapping[str, str]  # see `Evaluated`
     values: FloatArray  # (N,)
     is_feasible: BoolArray  # (N,)
     sources: tuple[str, ...]  # N
@@ -60,9 +61,9 @@ def plot_budget_front(
     Args:
         study: Any study, with one objective or several.
         target: The objective to look at; by default the first one that is not a cost.
-        cost: What it is paid with: another objective, ``"flops"`` (multiply-adds), ``"params"``, a
-            user attribute of the trials, or a constraint. By default another objective, or else
-            the multiply-adds.
+        cost: What it is paid with: another objective, a cost that is known, such as ``"flops"``
+            (multiply-adds), a user attribute of the trials, or a constraint. By default another
+            objective, or else the first cost.
         margin: How far below a limit the shaded edge reaches, as a share of it.
         space: The architecture space; by default it is recognised.
 
@@ -95,6 +96,7 @@ def _get_budget_front_info(
     return _BudgetFrontInfo(
         budget=budget._replace(amounts=budget.amounts[kept]),
         metric=data.metric_names[column],
+        units=data.units,
         values=data.values[kept, column],
         is_feasible=data.is_feasible[kept],
         sources=tuple(s for s, k in zip(data.sources, kept, strict=True) if k),
@@ -105,15 +107,15 @@ def _get_budget_front_info(
 
 
 def _default_target(data: Evaluated) -> str | None:
-    return next((name for name in data.metric_names if name not in COST_NAMES), None)
+    return next((name for name in data.metric_names if name not in data.cost_names), None)
 
 
 def _hover(data: Evaluated, row: int, column: int, budget: Budget) -> str:
     trial = data.trials[row]
     lines = [
         f"<b>trial {trial.number}</b>, {data.sources[row]}",
-        quantity(data.metric_names[column]).text(data.values[row, column]),
-        quantity(budget.name).text(budget.amounts[row]),
+        quantity(data.metric_names[column], data.units).text(data.values[row, column]),
+        quantity(budget.name, data.units).text(budget.amounts[row]),
         describe_architecture(trial),
     ]
     return "<br>".join(lines if data.is_feasible[row] else [*lines, "breaks a limit"])
@@ -134,7 +136,7 @@ def _get_budget_front_plot(info: _BudgetFrontInfo) -> Figure:
         name="front",
         zorder=-1,
     )
-    x, y = quantity(info.budget.name), quantity(info.metric)
+    x, y = quantity(info.budget.name, info.units), quantity(info.metric, info.units)
     is_log = amounts.min() > 0 and amounts.max() > _LOG_RATIO * amounts.min()
     figure.update_xaxes(title=x.title, tickformat=x.tick_format)
     if is_log:
@@ -183,7 +185,7 @@ def _explain_hollow(figure: Figure) -> None:
 
 
 def _add_limits(figure: Figure, info: _BudgetFrontInfo, *, is_log: bool) -> None:
-    unit = quantity(info.budget.name)
+    unit = quantity(info.budget.name, info.units)
     for low, high in info.edges:
         figure.add_vrect(x0=low, x1=high, fillcolor=VERMILLION, opacity=0.13, line_width=0)
     for word, limits in (("at least", info.budget.least), ("at most", info.budget.most)):

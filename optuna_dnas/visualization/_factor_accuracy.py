@@ -3,6 +3,7 @@
 N: trials, D: latent dimensions, P: panels, K: best trials.
 """
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 import math
 from typing import Any
@@ -50,6 +51,7 @@ class _Panel(NamedTuple):
 
 class _FactorAccuracyInfo(NamedTuple):
     metric: str
+    units: Mapping[str, str]  # see `Evaluated`
     values: FloatArray  # (N,)
     numbers: IntArray  # (N,)
     best: IntArray  # (K,) rows, the best first
@@ -121,6 +123,7 @@ def _get_factor_accuracy_info(
     panels.sort(key=lambda panel: -abs(panel.correlation))
     return _FactorAccuracyInfo(
         metric=data.metric_names[column],
+        units=data.units,
         values=values,
         numbers=data.numbers,
         best=best,
@@ -171,7 +174,7 @@ def _cut(text: str) -> str:
 
 
 def _get_factor_accuracy_plot(info: _FactorAccuracyInfo) -> Figure:
-    metric = quantity(info.metric)
+    metric = quantity(info.metric, info.units)
     n_columns = min(_N_COLUMNS, len(info.panels))
     n_rows = math.ceil(len(info.panels) / n_columns)
     figure = subplots().make_subplots(

@@ -1,9 +1,13 @@
 """How metrics and costs are called and written in figures."""
 
+from collections.abc import Mapping
 from typing import Any
 from typing import NamedTuple
 
 from optuna.trial import FrozenTrial
+
+from optuna_dnas._metric import SHARE
+from optuna_dnas.search_space import cost_title
 
 
 class Quantity(NamedTuple):
@@ -30,21 +34,24 @@ class Quantity(NamedTuple):
         return self.text_format.format(value * self.scale)
 
 
-_ACCURACIES = ("validation_accuracy", "test_accuracy", "train_accuracy")
-_QUANTITIES = {
-    **{
-        name: Quantity(name.replace("_", " "), ".1~%", "{:.2f} %", scale=100.0)
-        for name in _ACCURACIES
-    },
-    "training_time": Quantity("training time in seconds", "~s", "{:,.4g}"),
-    "flops": Quantity("multiply-adds", "~s", "{:,.0f}"),
-    "params": Quantity("parameters", "~s", "{:,.0f}"),
-}
+_UNIT_TITLES = {"s": "seconds", "ms": "milliseconds"}
 
 
-def quantity(name: str) -> Quantity:
-    """The metrics of this package have units; any other name stands for itself."""
-    return _QUANTITIES.get(name, Quantity(name))
+def quantity(name: str, units: Mapping[str, str]) -> Quantity:
+    """A metric or a cost; one of no unit, and any that nobody knows, stands for itself.
+
+    Args:
+        name: Of the metric.
+        units: Of what the study's objective measures, by name.
+    """
+    if cost_title(name) != name:
+        return Quantity(cost_title(name), "~s", "{:,.0f}")
+    unit, title = units.get(name, ""), name.replace("_", " ")
+    if unit == SHARE:
+        return Quantity(title, ".1~%", "{:.2f} %", scale=100.0)
+    if unit:
+        return Quantity(f"{title} in {_UNIT_TITLES.get(unit, unit)}", "~s", "{:,.4g}")
+    return Quantity(name)
 
 
 def describe_architecture(trial: FrozenTrial) -> str:

@@ -1,5 +1,6 @@
 """The figure of the latent space as a map. N: trials, D: latent dimensions, C: columns."""
 
+from collections.abc import Mapping
 from typing import Any
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ class _LatentSpaceInfo(NamedTuple):
     coordinates: FloatArray  # (N, 2)
     explained: FloatArray  # (2,) shares of the variance
     metric: str
+    units: Mapping[str, str]  # see `Evaluated`
     is_maximised: bool
     values: FloatArray  # (N,)
     numbers: IntArray  # (N,)
@@ -75,6 +77,7 @@ def _get_latent_space_info(
         coordinates=coordinates,
         explained=explained,
         metric=data.metric_names[column],
+        units=data.units,
         is_maximised=bool(data.signs[column] < 0),
         values=data.values[:, column],
         numbers=data.numbers,
@@ -114,7 +117,7 @@ def _columns(codes: FloatArray, is_categorical: BoolArray) -> FloatArray:
 
 
 def _get_latent_space_plot(info: _LatentSpaceInfo) -> Figure:
-    metric = quantity(info.metric)
+    metric = quantity(info.metric, info.units)
     figure = graph_objects().Figure()
     figure.add_scatter(
         x=info.coordinates[:, 0],
@@ -143,7 +146,7 @@ def _get_latent_space_plot(info: _LatentSpaceInfo) -> Figure:
 
 
 def _marker(info: _LatentSpaceInfo) -> dict[str, Any]:
-    metric = quantity(info.metric)
+    metric = quantity(info.metric, info.units)
     worst = np.quantile(info.values, _WORST if info.is_maximised else 1 - _WORST)
     ends = sorted((float(worst), float(info.values[info.best])))
     return {

@@ -1,6 +1,7 @@
 """The figure of what each part of the search contributed. N: trials, S: sources, W: windows."""
 
 from collections import Counter
+from collections.abc import Mapping
 from collections.abc import Sequence
 import itertools
 from typing import Any
@@ -36,6 +37,7 @@ class _SourcesInfo(NamedTuple):
     window_size: int  # trials
     counts: IntArray  # (S, W) proposals
     metric: str
+    units: Mapping[str, str]  # see `Evaluated`
     numbers: IntArray  # (N,) of the completed trials
     values: FloatArray  # (N,)
     source_of: tuple[str, ...]  # N
@@ -86,6 +88,7 @@ def _get_sources_info(
         window_size=size,
         counts=counts,
         metric=data.metric_names[column],
+        units=data.units,
         numbers=data.numbers,
         values=data.values[:, column],
         source_of=data.sources,
@@ -105,7 +108,7 @@ def _window_size(n_trials: int) -> int:
 
 
 def _get_sources_plot(info: _SourcesInfo) -> Figure:
-    metric = quantity(info.metric)
+    metric = quantity(info.metric, info.units)
     name_of_metric = f"{metric.title[:1].upper()}{metric.title[1:]}"
     figure = subplots().make_subplots(
         rows=2,

@@ -99,7 +99,10 @@ def plot_latent_traversal(
     latent, column = data.explanatory_latent(), data.objective(target)
     controls = factor_map(latent, data.space).controls
     chosen = _choose(controls, dimension, concept)
-    rows, metric = data.best_rows(n_architectures, column), quantity(data.metric_names[column])
+    rows, metric = (
+        data.best_rows(n_architectures, column),
+        quantity(data.metric_names[column], data.units),
+    )
     values_of = [metric.number(value) for value in data.values[rows, column]]
     names = [f"trial {n}<br>{v}" for n, v in zip(data.numbers[rows], values_of, strict=True)]
     return traversal_figure(

@@ -171,7 +171,7 @@ def test_budgets_that_only_a_query_tells() -> None:
 
     timed = PROBLEMS["digits-time"]()
     assert timed.space is not None
-    assert not timed.space.limits.is_bounded
+    assert not timed.space.limits
     study = optuna.create_study(direction="maximize", sampler=DNASSampler(space=timed.space))
     study.optimize(timed, n_trials=20)
     seconds = np.median(table.mean("training_time"))

@@ -41,7 +41,7 @@ def test_search_says_what_it_has_found(folder: Path) -> None:
 def test_limits_leave_fewer_cells(folder: Path) -> None:
     table = DigitsTable.load()
     limit = float(np.quantile(table.mean("params"), 0.5))
-    result = run("search", "--trials", 16, "--seed", 0, "--max-params", limit)
+    result = run("search", "--trials", 16, "--seed", 0, "--max", f"params={limit}")
     assert result.exit_code == 0, result.output
     allowed = table.mean("params") <= limit
     best = optuna.load_study(study_name="digits", storage=STORAGE).best_trial
@@ -55,7 +55,7 @@ def test_a_band_of_costs_is_kept(folder: Path) -> None:
     table = DigitsTable.load()
     flops, values = table.mean("flops"), table.mean("validation_accuracy")
     low, high = (int(np.quantile(flops, q)) for q in (0.4, 0.6))
-    band = ["--min-flops", low, "--max-flops", high]
+    band = ["--min", f"flops={low}", "--max", f"flops={high}"]
     result = run("search", "--trials", 18, "--seed", 0, *band)
     assert result.exit_code == 0, result.output
     study = optuna.load_study(study_name="digits", storage=STORAGE)
@@ -66,17 +66,20 @@ def test_a_band_of_costs_is_kept(folder: Path) -> None:
     rank = 1 + np.count_nonzero(inside > study.best_value + 1e-9)
     assert f" {rank:,} of {len(inside):,}\n" in result.output
     assert f"Limits: max_flops {high:,}, min_flops {low:,}\n" in result.output
-    assert f"--min-flops {low}" in result.output  # the command to go on with
-    message = assert_is_message(run("search", "--trials", 1, "--max-flops", high))
+    assert f"--min flops={low}" in result.output  # the command to go on with
+    message = assert_is_message(run("search", "--trials", 1, "--max", f"flops={high}"))
     assert f"min_flops {low:,g}" in message
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--min-flops", 9e6, "--max-flops", 8e6], "`min_flops` must be less than `max_flops`"),
-        (["--max-params", 5], "`max_params` must be at least"),
-        (["--min-params", 1e12], "`min_params` must be at most"),
+        (
+            ["--min", "flops=9e6", "--max", "flops=8e6"],
+            "The least of `limits['flops']` must be less than the most",
+        ),
+        (["--max", "params=5"], "`limits['params']` must be at least"),
+        (["--min", "params=1e12"], "The least of `limits['params']` must be at most"),
     ],
 )
 def test_limits_that_leave_nothing_are_refused(
@@ -99,7 +102,7 @@ def test_continued_search_equals_an_uninterrupted_one(folder: Path) -> None:
 def test_next_commands_can_be_typed(folder: Path) -> None:
     (folder / "my studies").mkdir()
     storage = "sqlite:///my studies/it's.db"
-    result = run("search", "--trials", 2, "--storage", storage, "--max-flops", "1e9")
+    result = run("search", "--trials", 2, "--storage", storage, "--max", "flops=1e9")
     go_on, explain, install, dashboard, pareto = next_commands(result.output)
     assert explain == ["optuna-dnas", "explain", storage, "digits"]
     assert install == ["pip", "install", "optuna-dashboard"]
@@ -151,7 +154,11 @@ def test_pareto_study_is_compared_with_the_true_front(folder: Path) -> None:
         (["--benchmark", "cifar"], "'digits', 'nasbench101'"),
         (["--trials", "0"], "--trials"),
         (["--metric", "flops", "--metric", "flops"], "different names"),
-        (["--max-flops", "nan"], "must be positive, but got nan"),
+        (["--max", "flop=5"], "'flop=5' must begin with one of flops, params, latency, and =."),
+        (["--max", "flops"], "'flops' must end with = and a positive number."),
+        (["--min", "flops=-5"], "'flops=-5' must end with = and a positive number."),
+        (["--max", "flops=5e5", "--max", "flops=6e5"], "--max is given more than once of flops"),
+        (["--max", "flops=nan"], "'flops=nan' must end with = and a positive number."),
         (["--device", "tpu"], "but got 'tpu'"),
         (["--device", "cuda:99"], "PyTorch finds"),
         (["--storage", "sqlite:////nowhere/study.db"], "unable to open"),
@@ -168,7 +175,7 @@ def test_errors_are_messages(folder: Path, arguments: list[str], message: str) -
     ("other", "message"),
     [
         (["--metric", "test_accuracy"], "optimises validation_accuracy, not test_accuracy"),
-        (["--max-params", "20000"], "about digits, not about digits, max_params 20,000."),
+        (["--max", "params=20000"], "about digits, not about digits, max_params 20,000."),
         (["--train", "--study-name", "digits"], "about digits, not about digits-trained."),
     ],
 )

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from optuna_dnas.cli._benchmarks import Bound
 from optuna_dnas.cli._benchmarks import Goal
 from optuna_dnas.cli._benchmarks import open_benchmark
 from optuna_dnas.cli._ground_truth import GroundTruth
@@ -14,8 +15,8 @@ TABLE = DigitsTable.load()
 CELLS = [TABLE.cell(k) for k in range(len(TABLE))]
 
 
-def truth_of(*metrics: str, **limits: float) -> GroundTruth:
-    goal = Goal(metrics=metrics, **limits)
+def truth_of(*metrics: str, maxima: tuple[Bound, ...] = ()) -> GroundTruth:
+    goal = Goal(metrics=metrics, maxima=maxima)
     return GroundTruth(open_benchmark("digits", None, goal, train=False, device="cpu"), goal)
 
 
@@ -36,7 +37,7 @@ def test_ranks_count_the_better_cells(metric: str, sign: int) -> None:
 def test_limits_leave_out_the_cells_beyond() -> None:
     flops, values = TABLE.mean("flops"), TABLE.mean("validation_accuracy")
     limit = float(np.quantile(flops, 0.3))
-    truth = truth_of("validation_accuracy", max_flops=limit)
+    truth = truth_of("validation_accuracy", maxima=(Bound("flops", limit),))
     allowed = np.flatnonzero(flops <= limit)
     best = CELLS[allowed[values[allowed].argmax()]]
     assert truth.standing(best) == (1, len(allowed), 0.0)

@@ -53,7 +53,7 @@ def test_accuracy_is_traded_for_latency(folder: Path) -> None:
 def test_a_limit_is_kept_and_reported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     latencies = iter([6.75, 2.0, 6.5])
     monkeypatch.setattr(LatencyMeter, "measure", lambda meter, spec: next(latencies))
-    result = train("--max-latency", 6.5, n_trials=3)
+    result = train("--max", "latency=6.5", n_trials=3)
     assert result.exit_code == 0, result.output
     study = load()
     slow, *others = study.trials
@@ -69,13 +69,13 @@ def test_a_limit_is_kept_and_reported(folder: Path, monkeypatch: pytest.MonkeyPa
     assert "an inference of a batch of 1 on cpu: " in result.output
     assert " pruned, 1 of them as too slow, study" in result.output
     assert " of 2,532" not in result.output  # the table does not know which are too slow
-    assert next_commands(result.output)[0][-2:] == ["--max-latency", "6.5"]
+    assert next_commands(result.output)[0][-2:] == ["--max", "latency=6.5"]
 
 
 @pytest.mark.usefixtures("edges")
 def test_latencies_of_a_front_are_told_though_they_are_only_limited(folder: Path) -> None:
     metrics = ["--metric", "validation_accuracy", "--metric", "params"]
-    result = train("--max-latency", 99, *metrics)
+    result = train("--max", "latency=99", *metrics)
     assert result.exit_code == 0, result.output
     (trial,) = load().trials
     assert "Pareto front: validation_accuracy, params, latency\n" in result.output
@@ -84,7 +84,7 @@ def test_latencies_of_a_front_are_told_though_they_are_only_limited(folder: Path
 
 @pytest.mark.usefixtures("edges")
 def test_nothing_fast_enough_is_said(folder: Path) -> None:
-    result = train("--max-latency", 0.5, n_trials=3)
+    result = train("--max", "latency=0.5", n_trials=3)
     assert result.exit_code == 0, result.output
     assert "No architecture that is within the limits has been evaluated." in result.output
     assert "0 architectures evaluated, 3 pruned, 3 of them as too slow" in result.output
@@ -94,19 +94,19 @@ def test_nothing_fast_enough_is_said(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        (["--max-latency", 0.25], "max_latency 0.5, .* not about .*, max_latency 0.25,"),
+        (["--max", "latency=0.25"], "max_latency 0.5, .* not about .*, max_latency 0.25,"),
         ([], "max_latency 0.5, latency_batch_size 1, latency_device cpu: .* not about digits-tr"),
         (
-            ["--max-latency", 0.5, "--latency-batch-size", 8],
+            ["--max", "latency=0.5", "--latency-batch-size", 8],
             "latency_batch_size 1, .* latency_batch_size 8, latency_device cpu: ",
         ),
-        (["--max-latency", 0.5, *PARETO], "optimises validation_accuracy, not .*, latency"),
+        (["--max", "latency=0.5", *PARETO], "optimises validation_accuracy, not .*, latency"),
     ],
 )
 def test_latencies_that_cannot_be_compared_need_another_study(
     folder: Path, other: list[object], message: str
 ) -> None:
-    assert train("--max-latency", 0.5).exit_code == 0
+    assert train("--max", "latency=0.5").exit_code == 0
     assert re.search(message, assert_is_message(train(*other)))
     assert len(load().trials) == 1
 
@@ -116,7 +116,7 @@ def test_latencies_that_cannot_be_compared_need_another_study(
     ("options", "message"),
     [
         (["--metric", "latency"], "--metric latency needs --train"),
-        (["--max-latency", "1.5"], "--max-latency 1.5 needs --train"),
+        (["--max", "latency=1.5"], "--max latency=1.5 needs --train"),
         (["--latency-batch-size", "4"], "--latency-batch-size 4 needs --train"),
     ],
 )
@@ -130,10 +130,10 @@ def test_no_table_has_latencies(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--latency-batch-size", 4], "needs --metric latency or --max-latency"),
+        (["--latency-batch-size", 4], "needs --metric latency or --max latency=..."),
         (["--latency-batch-size", 0, *PARETO], "0 is not in the range x>=1"),
-        (["--max-latency", 0], "0.0 is not in the range x>0"),
-        (["--max-latency", "nan"], "`max_latency` must be positive and finite, but got nan"),
+        (["--max", "latency=0"], "'latency=0' must end with = and a positive number."),
+        (["--max", "latency=nan"], "'latency=nan' must end with ="),
     ],
 )
 def test_options_that_mean_nothing_are_refused(

@@ -69,7 +69,7 @@ def test_rank_and_regret_are_the_tables(table: Path, folder: Path) -> None:
     assert f"{100 * (values.max() - value):.3f} percentage points" in result.output
 
 
-@pytest.mark.parametrize("option", [["--max-params", "1e9"], ["--metric", "flops"]])
+@pytest.mark.parametrize("option", [["--max", "params=1e9"], ["--metric", "flops"]])
 def test_no_rank_where_the_table_has_no_costs(
     table: Path, folder: Path, option: list[str]
 ) -> None:
@@ -79,8 +79,8 @@ def test_no_rank_where_the_table_has_no_costs(
 
 
 def test_nothing_within_the_limits(table: Path, folder: Path) -> None:
-    message = assert_is_message(run("search", table, "--max-params", 5))
-    assert "`max_params` must be at least 227,274" in message
+    message = assert_is_message(run("search", table, "--max", "params=5"))
+    assert "`limits['params']` must be at least 227,274" in message
 
 
 @pytest.mark.parametrize("command", [["search"], ["convert"]])

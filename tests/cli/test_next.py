@@ -20,7 +20,7 @@ def parse(arguments: list[str]) -> dict[str, Any]:
         ["--train", "--device", "cuda:1"],
         ["my table.tfrecord", "--benchmark", "nasbench101", "--trials", "7", "--seed", "0"],
         ["--metric", "test_accuracy", "--metric", "training_time"],
-        ["--max-flops", "1e20", "--max-params", "12345.678901234567"],
+        ["--max", "flops=1e20", "--max", "params=12345.678901234567"],
         ["--study-name", "v1.0", "--storage", "postgresql://it's@host/$db"],
         ["--study-name", "-x"],
         ["--study-name", "", "--trials", "100"],

@@ -55,7 +55,7 @@ def test_a_study_with_other_metrics_is_refused_and_left_alone(folder: Path) -> N
     assert run("search", "--trials", 1).exit_code == 0
     before = content()
     assert_is_message(run("search", "--trials", 1, "--metric", "test_accuracy"))
-    assert_is_message(run("search", "--trials", 1, "--max-params", 20_000))
+    assert_is_message(run("search", "--trials", 1, "--max", "params=20_000"))
     assert content() == before
 
 

@@ -68,10 +68,10 @@ def test_next_commands_can_be_typed(checkpoint: Path) -> None:
 
 
 def test_latency_is_measured_and_kept(checkpoint: Path) -> None:
-    result = search(checkpoint, "--max-latency", 1e6, "--latency-batch-size", 4)
+    result = search(checkpoint, "--max", "latency=1e6", "--latency-batch-size", 4)
     assert result.exit_code == 0, result.output
     assert all(trial.user_attrs["latency"] > 0 for trial in load().trials)
-    assert "Limits: max_latency 1e+06 ms" in result.output
+    assert "Limits: max_latency 1,000,000 ms" in result.output
     assert "an inference of a batch of 4 on " in result.output
 
 
@@ -90,7 +90,7 @@ def test_continued_search_equals_an_uninterrupted_one(checkpoint: Path) -> None:
 def test_a_band_of_costs_is_kept(checkpoint: Path) -> None:
     low, high = MobileNetSpace(TrainedSupernet.load(checkpoint).shape).cost_range
     third = (high.flops - low.flops) // 3
-    band = ["--min-flops", low.flops + third, "--max-flops", high.flops - third]
+    band = ["--min", f"flops={low.flops + third}", "--max", f"flops={high.flops - third}"]
     result = search(checkpoint, *band, n_trials=6)
     assert result.exit_code == 0, result.output
     flops = [trial.user_attrs["flops"] for trial in load().trials]
@@ -124,12 +124,12 @@ def test_dashboard_is_published(checkpoint: Path) -> None:
         (["--dataset", "idx"], "needs the folder it is in"),
         (["--split-seed", 1], "ckpt was trained on other images: give "),
         (["--augment"], "ckpt was trained on other images: give "),
-        (["--max-flops", 5], "`max_flops` must be at least"),
+        (["--max", "flops=5"], "`limits['flops']` must be at least"),
         (["--storage", "sqlite:////nowhere/study.db"], "unable to open"),
         (["--storage", "nothing"], "neither the URL of a database"),
         (["--metric", "loss"], "'validation_accuracy', 'flops', 'params', 'latency'"),
-        (["--latency-batch-size", 8], "needs --metric latency or --max-latency"),
-        (["--max-latency", 0], "--max-latency"),
+        (["--latency-batch-size", 8], "needs --metric latency or --max latency=..."),
+        (["--max", "latency=0"], "'latency=0' must end with = and a positive number."),
         (["--trials", 0], "--trials"),
         (["--device", "tpu"], "but got 'tpu'"),
         (["--precision", "float16"], "`precision` must not be 'float16' on 'cpu'"),
@@ -166,7 +166,7 @@ def test_another_search_needs_another_study(checkpoint: Path) -> None:
     message = assert_is_message(search("other"))
     assert "is about supernet, weights " in message
     assert "Choose another --study-name" in message
-    message = assert_is_message(search(checkpoint, "--max-params", 20_000))
+    message = assert_is_message(search(checkpoint, "--max", "params=20_000"))
     assert "max_params 20,000" in message
     message = assert_is_message(search(checkpoint, "--precision", "bfloat16"))
     assert "precision bfloat16" in message

@@ -35,7 +35,7 @@ N_TRIALS = 12
 def search(
     storage: BaseStorage, callback: DashboardCallback, *, metrics: tuple[str, ...]
 ) -> optuna.Study:
-    objective = DigitsCellObjective(metrics=metrics, max_flops=300_000)
+    objective = DigitsCellObjective(metrics=metrics, limits={"flops": 300_000})
     study = optuna.create_study(
         storage=storage,
         directions=objective.directions,
@@ -167,7 +167,7 @@ def test_a_note_moves_with_the_best_and_leaves_others_alone(artifacts: Path) -> 
 
 def test_the_best_is_within_the_limits_and_others_say_what_they_break(artifacts: Path) -> None:
     storage = InMemoryStorage()
-    study = copied(cell_study(40, max_flops=200_000), storage)
+    study = copied(cell_study(40, limits={"flops": 200_000}), storage)
     DashboardCallback(artifacts).publish(study)
     page = App(storage, artifacts).study(study)
     assert notes_of(page).keys() == {study.best_trial.number}

@@ -104,7 +104,7 @@ def test_front_is_drawn_from_cheapest_to_most_expensive() -> None:
 
 
 def test_limits_are_told() -> None:
-    study = cell_study(30, max_flops=200_000)
+    study = cell_study(30, limits={"flops": 200_000})
     explanation = explain(study)
     assert explanation.limits == (("max_flops", 200_000),)
     assert explanation.n_infeasible == sum(t.constraints["max_flops"] > 0 for t in study.trials)
@@ -197,7 +197,7 @@ def test_a_front_is_of_what_was_evaluated() -> None:
     text = summary(explain(study))[1]
     n = explain(study).n_front
     assert text.startswith(f"Of the architectures that were evaluated, {n} make up the Pareto")
-    limited = cell_study(60, metrics=("flops", "validation_accuracy"), max_flops=200_000)
+    limited = cell_study(60, metrics=("flops", "validation_accuracy"), limits={"flops": 200_000})
     assert "evaluated within the limits, " in summary(explain(limited))[1]
 
 

@@ -98,7 +98,7 @@ def test_names_of_users_are_only_text() -> None:
     [
         cell_study(1),
         cell_study(20, metrics=("validation_accuracy", "flops")),
-        cell_study(20, max_flops=200_000),
+        cell_study(20, limits={"flops": 200_000}),
         flat_study(1),
         flat_study(20),
     ],

@@ -103,7 +103,7 @@ def test_several_objectives_have_their_directions() -> None:
 
 def test_limits_are_constraints() -> None:
     cost = DigitsCellObjective().space.cost(TWINS[0])
-    objective = DigitsCellObjective(max_flops=cost.flops + 5, max_params=cost.params - 7)
+    objective = DigitsCellObjective(limits={"flops": cost.flops + 5, "params": cost.params - 7})
     (trial,) = ask(objective, as_written(TWINS[0]))
     assert trial.constraints == {"max_flops": -5.0, "max_params": 7.0}
     assert objective.evaluate_constraints(trial.params) == trial.constraints
@@ -132,8 +132,7 @@ def test_latency_is_that_of_the_network_that_is_trained(
     monkeypatch.setattr(LatencyMeter, "measure", measure)
     objective = DigitsCellObjective(
         train=True,
-        max_latency=2.5,
-        max_flops=10**9,
+        limits={"latency": 2.5, "flops": 10**9},
         latency_config=LatencyConfig(batch_size=7),
     )
     trials = ask(objective, *map(as_written, TWINS))
@@ -145,7 +144,7 @@ def test_latency_is_that_of_the_network_that_is_trained(
         assert trial.user_attrs["latency_batch_size"] == 7
         assert objective.evaluate_constraints(trial.params) == trial.constraints
     assert objective.limits == {"max_flops": 10**9, "max_latency": 2.5}
-    assert DigitsCellObjective(max_flops=10**9).limits == {"max_flops": 10**9}
+    assert DigitsCellObjective(limits={"flops": 10**9}).limits == {"max_flops": 10**9}
 
 
 def test_copy_answers_alike() -> None:
@@ -172,7 +171,7 @@ def test_sampler_searches_it() -> None:
     [
         ({"metrics": []}, "at least one"),
         ({"metrics": ["accuracy"]}, "but got 'accuracy'"),
-        ({"max_flops": 0}, "`max_flops` must be positive, but got 0"),
+        ({"limits": {"flops": 0}}, r"`limits\['flops'\]` must be positive, but got 0"),
         ({"repeat": 3}, r"`repeat` must be in 0\.\.2, but got 3"),
         ({"stop": "end"}, "`stop` must be one of .* but got 'end'"),
         (
@@ -188,12 +187,19 @@ def test_sampler_searches_it() -> None:
             {"metrics": ["flops", "latency"]},
             r"`metrics` must not name 'latency' if `train` is False, but got .*'latency'\]",
         ),
-        ({"max_latency": 1.5}, "`max_latency` must be None if `train` is False, but got 1.5"),
+        (
+            {"limits": {"latency": 1.5}},
+            "`limits` must not name 'latency' if `train` is False, but got .*1.5",
+        ),
+        ({"limits": {"flop": 1.5}}, r"`limits` must be of \('flops', 'params'\), but got 'flop'"),
         (
             {"latency_config": LatencyConfig(batch_size=2)},
             r"`latency_config` must be None if `train` is False, but got .*batch_size=2",
         ),
-        ({"train": True, "max_latency": 0}, "`max_latency` must be positive .* but got 0"),
+        (
+            {"train": True, "limits": {"latency": 0}},
+            r"`limits\['latency'\]` must be positive, but got 0",
+        ),
     ],
 )
 def test_errors_name_argument_and_value(options: dict[str, Any], message: str) -> None:

@@ -87,7 +87,9 @@ def test_several_objectives_have_their_directions(table: NASBench101Table) -> No
 
 def test_limits_are_constraints(table: NASBench101Table) -> None:
     cost = SPACE.cost(SPACE.canonical(CELLS[30]))
-    objective = NASBench101Objective(table, max_flops=cost.flops + 5, max_params=cost.params - 7)
+    objective = NASBench101Objective(
+        table, limits={"flops": cost.flops + 5, "params": cost.params - 7}
+    )
     expected = {"max_flops": -5.0, "max_params": 7.0}
     assert ask(objective, CELLS[30]).constraints == expected
     params = SPACE.architecture_to_params(CELLS[30])
@@ -121,8 +123,8 @@ def test_cell_that_the_table_lacks_is_pruned(table: NASBench101Table) -> None:
         ({"metrics": ["accuracy"]}, "but got 'accuracy'"),
         ({"metrics": ["latency"]}, "`metrics` must be of .*'params'\\), but got 'latency'"),
         ({"metrics": ["flops", "flops"]}, "different names"),
-        ({"max_flops": 0}, "`max_flops` must be positive, but got 0"),
-        ({"max_params": -1.0}, "`max_params` must be positive, but got -1.0"),
+        ({"limits": {"flops": 0}}, r"`limits\['flops'\]` must be positive, but got 0"),
+        ({"limits": {"params": -1.0}}, r"`limits\['params'\]` must be positive, but got -1.0"),
         ({"epochs": 5}, "`epochs` must be one of"),
     ],
 )

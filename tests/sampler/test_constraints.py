@@ -79,7 +79,7 @@ def test_a_cost_limit_is_never_broken_once_it_is_known(name: str, config: DNASCo
 def _band(share: float) -> CostLimits:
     """Of the median cell's multiply-adds, so much up and down."""
     flops = np.median(CELLS.token_costs(CELLS.enumerate_tokens())[:, 0])
-    return CostLimits.by_name(min_flops=flops / (1 + share), max_flops=flops * (1 + share))
+    return CostLimits({"flops": (flops / (1 + share), flops * (1 + share))})
 
 
 @pytest.mark.parametrize("n_workers", [1, 2])

@@ -16,7 +16,6 @@ from optuna_dnas.explanation import explain
 from optuna_dnas.search_space import ArchitectureSpace
 from optuna_dnas.search_space import Choice
 from optuna_dnas.search_space import Cost
-from optuna_dnas.search_space import CostLimits
 from optuna_dnas.search_space import Repeat
 from optuna_dnas.visualization import draw_architecture
 from optuna_dnas.visualization import plot_latent_space
@@ -101,7 +100,7 @@ def test_a_cost_is_a_limit_from_the_first_trial_on(config: DNASConfig) -> None:
         layers=LAYERS,
         head=Choice("mean", "cls"),
         cost=lambda a: Cost(flops=1, params=sum(layer.width for layer in a.layers)),
-        limits=CostLimits.by_name(max_params=100),
+        limits={"params": 100},
     )
     study = search(suggested, DNASSampler(space=space, seed=0, config=config), 30)
     for params in params_of(study):

@@ -16,7 +16,6 @@ from optuna_dnas import DNASConfig
 from optuna_dnas import DNASSampler
 from optuna_dnas.exceptions import OutOfDomainError
 from optuna_dnas.objectives import DigitsCellObjective
-from optuna_dnas.search_space import CostLimits
 from optuna_dnas.search_space import NASBench101Space
 
 from .toy import cell_objective
@@ -113,7 +112,7 @@ def test_limits_of_the_space_hold(config: DNASConfig) -> None:
     costs = CELLS.token_costs(CELLS.enumerate_tokens())
     assert costs is not None
     limit = int(np.median(costs[:, 1]))
-    space = CELLS.within(CostLimits.by_name(max_params=limit))
+    space = CELLS.within({"params": limit})
     study = search(space, config, 30)
     for trial in study.trials:
         assert CELLS.cost(CELLS.params_to_architecture(trial.params)).params <= limit

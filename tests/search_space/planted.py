@@ -6,7 +6,6 @@ from optuna.trial import Trial
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import TokenArray
-from optuna_dnas.search_space import CostLimits
 from optuna_dnas.search_space import MobileNetSpace
 
 
@@ -60,7 +59,7 @@ class Planted:
 def below_median(space: MobileNetSpace) -> MobileNetSpace:
     """The space with at most the multiply-adds of its median network."""
     tokens = space.sample_tokens(2_000, np.random.default_rng(0))
-    limits = CostLimits.by_name(max_flops=float(np.median(space.token_costs(tokens)[:, 0])))
+    limits = {"flops": float(np.median(space.token_costs(tokens)[:, 0]))}
     return MobileNetSpace(space.shape, limits=limits)
 
 

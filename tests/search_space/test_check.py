@@ -135,6 +135,8 @@ class Infinite(Correct):
 class OtherCost(Correct):
     """The cost of one is not that of many."""
 
+    cost_names = ("flops", "params")
+
     def token_costs(self, tokens: TokenArray) -> FloatArray:
         return np.ones((len(tokens), 2))
 
@@ -143,8 +145,17 @@ class OtherCost(Correct):
 
 
 class Transposed(Correct):
+    cost_names = ("flops", "params")
+
     def token_costs(self, tokens: TokenArray) -> FloatArray:
         return np.ones((2, len(tokens)))
+
+
+class Nameless(Correct):
+    cost_names = ()
+
+    def token_costs(self, tokens: TokenArray) -> FloatArray:
+        return np.ones((len(tokens), 1))
 
 
 class OneHash(Correct):
@@ -198,6 +209,10 @@ def _fail(architecture: Mapping[str, Any]) -> Cost:
     raise ZeroDivisionError("no layers")
 
 
+def _of_other_names(architecture: Mapping[str, Any]) -> Cost:
+    return Cost(**{architecture["ops"][0]: 1})
+
+
 @pytest.mark.parametrize(
     ("space", "method", "law"),
     [
@@ -211,8 +226,11 @@ def _fail(architecture: Mapping[str, Any]) -> Cost:
         (Infinite(), "descriptors", "must return finite numbers"),
         (OtherCost(), "cost", "must be what `token_costs` says"),
         (Transposed(), "token_costs", r"of shape \(64, 2\)"),
-        (Correct(cost=_fail), "token_costs", "failed: ZeroDivisionError: no layers"),
-        (Correct(cost=lambda a: Cost(flops=-1, params=1)), "token_costs", "not be negative"),
+        (Nameless(), "cost_names", r"must name the costs of `token_costs`, .*, but is \(\)"),
+        (Correct(cost=_fail), "cost", "failed: ZeroDivisionError: no layers"),
+        (Correct(cost=lambda a: Cost(flops=-1, params=1)), "cost", "`flops` .* not negative"),
+        (Correct(cost=lambda a: {"flops": 1}), "cost", "must return a `Cost`, but returned {'fl"),
+        (Correct(cost=_of_other_names), "cost", r"must name \('\w+',\) of all .* returned Cost"),
         (OneHash(), "hash", "must tell apart"),
         (HashAsWritten(), "hash", "must be the same for the canonical form"),
         (LostParameter(), "covers", "must be true"),

@@ -15,12 +15,15 @@ from optuna.distributions import IntDistribution
 from optuna.trial import FixedTrial
 import pytest
 
+from optuna_dnas import DNASSampler
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import IntArray
 from optuna_dnas._typing import TokenArray
+from optuna_dnas.exceptions import InvalidSpaceError
 from optuna_dnas.exceptions import OutOfDomainError
 from optuna_dnas.search_space import Architecture
 from optuna_dnas.search_space import ArchitectureSpace
+from optuna_dnas.search_space import check_space
 from optuna_dnas.search_space import Choice
 from optuna_dnas.search_space import Cost
 from optuna_dnas.search_space import CostLimits
@@ -247,7 +250,7 @@ def test_without_a_cost_none_is_known() -> None:
     space = ArchitectureSpace(layers=LAYERS)
     assert space.token_costs(space.enumerate_tokens()) is None
     assert space.cost(space.sample(np.random.default_rng(0), 1)[0]) is None
-    limits = CostLimits.by_name(max_params=100)
+    limits = CostLimits({"params": 100})
     with pytest.raises(ValueError, match="`limits` need a `cost`"):
         ArchitectureSpace(layers=LAYERS, limits=limits)
     with pytest.raises(ValueError, match="`limits` need a `cost`"):
@@ -349,3 +352,52 @@ def test_depths_begin_where_they_are_declared_to(depth: int) -> None:
     study.optimize(lambda trial: len(space.suggest(trial).layers), n_trials=30)
     for trial in study.trials:
         assert len(trial.params) == 1 + trial.params["n_layers"]
+
+
+def _memory(architecture: Architecture) -> Cost:
+    return Cost(memory_mb=0.25 * len(architecture.layers), joules=3)
+
+
+def test_a_space_has_the_costs_of_its_function() -> None:
+    space = ArchitectureSpace(layers=LAYERS, cost=_memory, limits={"memory_mb": (0.5, 0.75)})
+    assert space.cost_names == ("memory_mb", "joules")
+    check_space(space)
+    tokens = space.enumerate_tokens()
+    costs = space.token_costs(tokens)
+    assert costs is not None
+    depths = [len(a.layers) for a in space.tokens_to_architectures(tokens)]
+    np.testing.assert_array_equal(costs, [[0.25 * depth, 3] for depth in depths])
+    allowed = space.limits.allow(costs, space.cost_names)
+    assert allowed.tolist() == [2 <= depth <= 3 for depth in depths]
+    with pytest.raises(ValueError, match=r"must be of \('memory_mb', 'joules'\), but got 'flops'"):
+        space.within({"flops": 1})
+
+
+def test_a_space_whose_function_names_other_costs_later_says_so() -> None:
+    space = ArchitectureSpace(
+        layers=LAYERS, cost=lambda a: Cost(**{"deep" if len(a.layers) > 1 else "flat": 1})
+    )
+    message = r"`ArchitectureSpace.cost` must name \('\w+',\) of all architectures"
+    with pytest.raises(InvalidSpaceError, match=message):
+        space.token_costs(space.enumerate_tokens())
+
+
+def test_a_search_keeps_to_limits_of_any_cost() -> None:
+    space = ArchitectureSpace(layers=LAYERS, cost=_memory, limits={"memory_mb": 0.5})
+    study = optuna.create_study(sampler=DNASSampler(space=space, seed=0))
+    study.optimize(lambda trial: -float(len(space.suggest(trial).layers)), n_trials=15)
+    assert study.best_value == -2
+
+
+def test_a_front_may_begin_with_what_costs_nothing() -> None:
+    space = ArchitectureSpace(layers=LAYERS, cost=lambda a: Cost(extra=len(a.layers) - 1))
+    study = optuna.create_study(
+        directions=["minimize", "maximize"], sampler=DNASSampler(space=space, seed=0)
+    )
+
+    def objective(trial: optuna.Trial) -> tuple[float, float]:
+        architecture = space.suggest(trial)
+        return len(architecture.layers) - 1.0, sum(layer.width for layer in architecture.layers)
+
+    study.optimize(objective, n_trials=25)
+    assert {tuple(t.values) for t in study.best_trials} == {(0, 64), (1, 128), (2, 192)}

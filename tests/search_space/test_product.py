@@ -87,7 +87,7 @@ def test_what_an_architecture_costs_the_others_do_not_change() -> None:
     assert SPACE.cost(setting) == CELLS.cost(setting.architecture)
     assert SPACE.cost_range == CELLS.cost_range
     assert SPACE.knows_costs
-    limits = CostLimits.by_name(max_params=10**7)
+    limits = CostLimits({"params": 10**7})
     assert ProductSpace(CELLS.within(limits), OTHERS).limits == limits
     assert SPACE.within(limits).limits == limits
     assert SPACE.within(limits).distributions == SPACE.distributions

@@ -14,6 +14,7 @@ from optuna_dnas.controller import GaussianProcessConfig
 from optuna_dnas.controller import IdentityLatent
 from optuna_dnas.controller import Labelled
 from optuna_dnas.strategies._constraints import feasible_until
+from optuna_dnas.strategies._constraints import log_costs
 from optuna_dnas.strategies._constraints import sampled_violations
 
 from .toy import FLAT
@@ -227,3 +228,11 @@ def test_of_constraints_that_share_a_predictor_any_may_be_unknown() -> None:
     assert np.isfinite(violations).all()
     assert not violations[:10].any()
     assert (violations[30:] > 0).all()
+
+
+def test_what_costs_nothing_has_a_logarithm() -> None:
+    """Below those of all other amounts, of whichever array; nothing else is changed."""
+    first, second = log_costs(np.array([0.0, 4.0]), np.array([1.0, 0.0, 8.0]))
+    np.testing.assert_array_equal(first, np.log([0.5, 4.0]))
+    np.testing.assert_array_equal(second, np.log([1.0, 0.5, 8.0]))
+    np.testing.assert_array_equal(log_costs(np.zeros(2))[0], [0.0, 0.0])

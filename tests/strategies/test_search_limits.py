@@ -4,7 +4,6 @@ from scipy.stats import chisquare
 
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import TokenArray
-from optuna_dnas.search_space import COST_NAMES
 from optuna_dnas.search_space import CostLimits
 from optuna_dnas.search_space import NASBench101Space
 from optuna_dnas.strategies import propose_random
@@ -26,7 +25,7 @@ from .toy import Run
 def test_cost_limits_are_never_broken(config: SearchConfig, column: int) -> None:
     everything = CELLS.enumerate_tokens()
     limit = float(np.quantile(CELLS.token_costs(everything)[:, column], 0.3))
-    limits = CostLimits().replaced({f"max_{COST_NAMES[column]}": limit})
+    limits = CostLimits().replaced({f"max_{CELLS.cost_names[column]}": limit})
     used = []
     for seed in range(3):
         run = Run(CELLS, heavy, config, seed=seed, cost_limits=limits).steps(40)
@@ -42,7 +41,7 @@ def test_cost_limits_hold_beside_fixed_tokens(config: SearchConfig) -> None:
     """Fixed tokens keep the cell as written, with vertices that will be pruned."""
     everything = CELLS.enumerate_tokens()
     limit = float(np.quantile(CELLS.token_costs(everything)[:, 1], 0.3))
-    limits = CostLimits.by_name(max_params=limit)
+    limits = CostLimits({"params": limit})
     run = Run(CELLS, heavy, config, cost_limits=limits, fixed={0: 1}).steps(30)
     for proposal in run.proposals:
         assert proposal.tokens[0] == 1
@@ -54,7 +53,7 @@ def test_cost_limits_hold_beside_fixed_tokens(config: SearchConfig) -> None:
 def test_limits_hold_when_what_is_within_them_is_exhausted(config: SearchConfig) -> None:
     space = NASBench101Space(max_vertices=3)
     params = np.sort(space.token_costs(space.enumerate_tokens())[:, 1])
-    limits = CostLimits.by_name(max_params=params[2])
+    limits = CostLimits({"params": params[2]})
 
     def objective(tokens: TokenArray) -> FloatArray:
         return -space.token_costs(tokens)[:, 1:]
@@ -87,8 +86,8 @@ def test_fixed_tokens_that_allow_no_cell_give_none(config: SearchConfig, n: int)
 def test_random_proposals_are_new_and_within_limits() -> None:
     everything = CELLS.enumerate_tokens()
     costs = CELLS.token_costs(everything)
-    limits = CostLimits.by_name(max_params=np.sort(costs[:, 1])[9])
-    allowed = everything[limits.allow(costs)]
+    limits = CostLimits({"params": np.sort(costs[:, 1])[9]})
+    allowed = everything[limits.allow(costs, CELLS.cost_names)]
     query = Run(CELLS, heavy, CONFIG, cost_limits=limits).query(taken=set(token_keys(allowed[1:])))
     proposal = propose_random(CELLS, query, np.random.default_rng(0), source="x")
     assert proposal is not None
@@ -109,7 +108,7 @@ def test_the_last_architecture_of_a_small_space_is_found() -> None:
 def test_bands_are_never_left(config: SearchConfig) -> None:
     costs = CELLS.token_costs(CELLS.enumerate_tokens())
     low, high = np.quantile(costs[:, 0], [0.5, 0.55])
-    limits = CostLimits.by_name(min_flops=low, max_flops=high)
+    limits = CostLimits({"flops": (low, high)})
     run = Run(CELLS, heavy, config, cost_limits=limits).steps(30)
     measured = np.array(
         [CELLS.cost(spec).flops for spec in CELLS.tokens_to_architectures(run.tokens)]
@@ -122,8 +121,8 @@ def test_random_proposals_are_uniform_in_a_narrow_band() -> None:
     everything = CELLS.enumerate_tokens()
     costs = CELLS.token_costs(everything)
     flops = np.quantile(costs[:, 0], 0.6)  # of more cells than one
-    limits = CostLimits.by_name(min_flops=flops - 1, max_flops=flops + 1)
-    allowed = token_keys(everything[limits.allow(costs)])
+    limits = CostLimits({"flops": (flops - 1, flops + 1)})
+    allowed = token_keys(everything[limits.allow(costs, CELLS.cost_names)])
     query = Run(CELLS, heavy, CONFIG, cost_limits=limits).query()
     rng = np.random.default_rng(0)
     drawn = []
@@ -141,7 +140,7 @@ def test_a_thousandth_of_a_large_space_is_found() -> None:
     space = NASBench101Space()
     flops = space.token_costs(space.sample_tokens(2_000, np.random.default_rng(0)))[:, 0]
     low, high = np.quantile(flops, [0.5, 0.501])
-    limits = CostLimits.by_name(min_flops=low, max_flops=high)
+    limits = CostLimits({"flops": (low, high)})
     query = Run(CELLS, heavy, CONFIG, cost_limits=limits).query(taken=frozenset())
     for seed in range(3):
         proposal = propose_random(space, query, np.random.default_rng(seed), source="x")

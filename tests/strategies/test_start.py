@@ -47,11 +47,9 @@ def test_several_objectives_start_with_simple_architectures_too() -> None:
 
 def test_the_start_is_within_the_limits_and_spread_there() -> None:
     costs = CELLS.token_costs(CELLS.sample_tokens(500, np.random.default_rng(1)))
-    limits = CostLimits.by_name(
-        min_flops=np.quantile(costs[:, 0], 0.3), max_flops=np.quantile(costs[:, 0], 0.6)
-    )
+    limits = CostLimits({"flops": (np.quantile(costs[:, 0], 0.3), np.quantile(costs[:, 0], 0.6))})
     config = replace(QUEUE, n_startup_trials=7)
     run = Run(CELLS, both_costs, config, cost_limits=limits).steps(7)
     found = np.sort(CELLS.token_costs(run.tokens)[:, 0])
-    assert limits.allow(CELLS.token_costs(run.tokens)).all()
+    assert limits.allow(CELLS.token_costs(run.tokens), CELLS.cost_names).all()
     assert len(set(found)) == 7

@@ -10,7 +10,9 @@ from optuna.distributions import FloatDistribution
 from optuna.distributions import IntDistribution
 from optuna.trial import create_trial
 
+from optuna_dnas._declaration import declare_metrics
 from optuna_dnas.objectives import DigitsCellObjective
+from optuna_dnas.search_space import Limits
 from tests.trials import sample_cells
 
 
@@ -21,13 +23,14 @@ def cell_study(
     n: int = 30,
     *,
     metrics: Sequence[str] = ("validation_accuracy",),
-    max_flops: float | None = None,
+    limits: Limits | None = None,
     user_attrs: dict[str, Any] | None = None,
 ) -> optuna.Study:
     """Different cells of up to 5 vertices; every third trial has the same source."""
-    objective = DigitsCellObjective(metrics=metrics, max_flops=max_flops)
+    objective = DigitsCellObjective(metrics=metrics, limits=limits)
     study = optuna.create_study(directions=objective.directions)
     study.set_metric_names(objective.metric_names)
+    declare_metrics(study, objective.offered)
     for k, params in enumerate(sample_cells(n)):
         values = objective.evaluate(params)
         spec = objective.space.params_to_architecture(params)

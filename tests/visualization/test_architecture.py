@@ -42,7 +42,7 @@ def test_a_given_trial_is_drawn() -> None:
 
 
 def test_a_trial_beyond_its_limits_says_so() -> None:
-    study = cell_study(max_flops=100_000)
+    study = cell_study(limits={"flops": 100_000})
     beyond = next(t for t in study.trials if t.constraints["max_flops"] > 0)
     assert "breaks a limit" in _get_architecture_info(study, beyond, None, None).subtitle
     assert "breaks a limit" not in _get_architecture_info(study, None, None, None).subtitle

@@ -9,6 +9,7 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import create_trial
 import pytest
 
+from optuna_dnas.search_space import Limits
 from optuna_dnas.visualization import plot_budget_front
 from optuna_dnas.visualization._budget_front import _BudgetFrontInfo
 from optuna_dnas.visualization._budget_front import _get_budget_front_info
@@ -59,9 +60,9 @@ def test_the_front_is_what_no_trial_beats() -> None:
     assert (np.diff(amounts[info.front]) >= 0).all()
 
 
-@pytest.mark.parametrize("max_flops", [None, 100_000])
-def test_the_front_of_a_pareto_study_is_its_best_trials(max_flops: float | None) -> None:
-    study = cell_study(metrics=PARETO, max_flops=max_flops)
+@pytest.mark.parametrize("limits", [None, {"flops": 100_000}])
+def test_the_front_of_a_pareto_study_is_its_best_trials(limits: Limits | None) -> None:
+    study = cell_study(metrics=PARETO, limits=limits)
     info = read(study)
     assert info.budget.name == "flops"
     assert sorted(info.front) == sorted(t.number for t in study.best_trials)
@@ -93,7 +94,7 @@ def test_two_of_three_objectives_can_be_chosen() -> None:
 
 
 def test_limits_are_read_from_constraints() -> None:
-    study = cell_study(max_flops=100_000)
+    study = cell_study(limits={"flops": 100_000})
     info = read(study, margin=0.1)
     assert info.budget.most == (100_000,)
     assert info.budget.least == ()
@@ -103,7 +104,7 @@ def test_limits_are_read_from_constraints() -> None:
 
 
 def test_limits_are_lines_and_their_edge_is_shaded() -> None:
-    shapes = plot_budget_front(cell_study(max_flops=100_000)).layout.shapes
+    shapes = plot_budget_front(cell_study(limits={"flops": 100_000})).layout.shapes
     assert sorted((shape.type, shape.x0, shape.x1) for shape in shapes) == [
         ("line", 100_000, 100_000),
         ("rect", 95_000, 100_000),
@@ -142,7 +143,7 @@ def test_trials_that_do_not_tell_the_cost_are_left_out() -> None:
 
 
 def test_trials_have_the_colour_of_their_source() -> None:
-    study = cell_study(max_flops=100_000)
+    study = cell_study(limits={"flops": 100_000})
     figure = plot_budget_front(study)
     for source, trace in zip(SOURCES, figure.data, strict=False):
         assert trace.name == f"{source} (10)"

@@ -62,8 +62,8 @@ def test_improvements_of_a_pareto_study_end_with_its_front() -> None:
 
 
 def test_what_breaks_a_limit_improves_nothing() -> None:
-    info = _get_sources_info(cell_study(30, max_flops=50_000), None, None)
-    study = cell_study(30, max_flops=50_000)
+    info = _get_sources_info(cell_study(30, limits={"flops": 50_000}), None, None)
+    study = cell_study(30, limits={"flops": 50_000})
     improving = [study.trials[n] for n in np.flatnonzero(info.is_improvement)]
     assert all(t.constraints["max_flops"] <= 0 for t in improving)
     assert improving[-1].number == study.best_trial.number

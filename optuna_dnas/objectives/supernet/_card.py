@@ -96,7 +96,7 @@ def describe(
         "architecture": str(network.spec),
         "architecture_hash": space.hash(network.spec),
         "shape": asdict(network.shape),
-        "cost": asdict(space.cost(network.spec)),
+        "cost": dict(space.cost(network.spec)),
         "accuracies": {part: a._asdict() for part, a in network.accuracies.items()},
         "standardisation": None if standardisation is None else asdict(standardisation),
         "data_digest": network.data_digest,

@@ -8,19 +8,23 @@ from typing import TypeVar
 
 import optuna
 
+from optuna_dnas._metric import Metric
+from optuna_dnas._metric import SHARE
+from optuna_dnas.objectives._architecture_objective import cost_metrics
+from optuna_dnas.objectives._architecture_objective import LATENCY
 from optuna_dnas.objectives._turns import exclusive
 from optuna_dnas.objectives.training import DivergedError
 from optuna_dnas.objectives.training import LatencyMeter
 from optuna_dnas.objectives.training import NetworkObjective
 from optuna_dnas.search_space import Cost
-from optuna_dnas.search_space import COST_NAMES
-from optuna_dnas.search_space import CostLimits
+from optuna_dnas.search_space import Limits
 from optuna_dnas.search_space import SearchSpace
 
 
 ArchitectureT = TypeVar("ArchitectureT")
 
-_ACCURACY = "validation_accuracy"
+_COSTS = ("flops", "params")
+_ACCURACY = Metric("validation_accuracy", unit=SHARE)
 
 
 class WeightSharingModel(Protocol[ArchitectureT]):
@@ -60,7 +64,7 @@ class WeightSharingModel(Protocol[ArchitectureT]):
             def digest(self):
                 return "2,000 steps, seed 0"
 
-        objective = SupernetObjective(SlimmableModel(...), max_flops=2_000)
+        objective = SupernetObjective(SlimmableModel(...), limits={"flops": 2_000})
     """
 
     @property
@@ -78,7 +82,8 @@ class WeightSharingModel(Protocol[ArchitectureT]):
         """Of the active subnet; asked only if the space does not know it. `None`: unknown."""
 
     def evaluate(self) -> Mapping[str, float]:
-        """``validation_accuracy`` of the active subnet, on data held out from training.
+        """What is offered of the active subnet, as a rule its ``validation_accuracy`` on data held
+        out from training.
 
         It should be the same whatever was evaluated before. Test data are not for a search. What
         else it gives is kept as user attributes of the trial.
@@ -95,29 +100,28 @@ class SupernetObjective(NetworkObjective[ArchitectureT]):
     """What a subnet achieves with the weights of its supernet, and what it costs.
 
     Every trial keeps, as user attributes: ``architecture``, ``architecture_hash``, ``flops``
-    (multiply-adds) and ``params`` where they are known, ``validation_accuracy`` unless it is
-    optimised, and ``supernet_digest``, which is equal for equal digests of the model. A subnet
-    that the study has evaluated with the same one is not evaluated again: the trial names the
-    other one's number in ``reused_from``.
+    (multiply-adds), ``params`` or other costs where they are known, ``validation_accuracy`` or
+    what else is offered, unless it is optimised, and ``supernet_digest``, which is equal for equal
+    digests of the model. A subnet that the study has evaluated with the same one is not evaluated
+    again: the trial names the other one's number in ``reused_from``.
 
     If latency is optimised or limited, it is measured before the evaluation, and kept as
-    ``latency`` (milliseconds), with ``latency_batch_size`` and ``latency_device``. What is slower
-    than ``max_latency`` is pruned without being evaluated.
+    ``latency`` (milliseconds), with ``latency_batch_size`` and ``latency_device``. What breaks
+    its limit is pruned without being evaluated.
 
     Threads (``n_jobs``) take turns at a model: they gain nothing but what the sampler takes.
     Several GPUs: start a process for each, on one storage, with a model on its own device.
 
     Args:
         model: The supernet; see `WeightSharingModel`.
-        metrics: What to optimise: any of ``"validation_accuracy"``, ``"flops"``, ``"params"``,
-            ``"latency"``.
-        max_flops: The most multiply-adds allowed. Every limit is recorded as a constraint of its
-            name. If the space knows costs, the sampler that is given the objective's ``space``
-            proposes nothing beyond; else it predicts what will break a limit.
-        max_params: The most parameters allowed.
-        min_flops: The least multiply-adds allowed.
-        min_params: The least parameters allowed.
-        max_latency: The most milliseconds allowed. The sampler predicts which subnets are slower.
+        metrics: What to optimise: names of what is ``offered``, of costs, or ``"latency"``.
+        offered: What ``model.evaluate()`` measures.
+        cost_names: The costs that ``model.cost()`` knows; by default those of its space, or, if
+            that knows none, ``"flops"`` and ``"params"``.
+        limits: The most of a cost or of ``"latency"``, or a pair of the least and the most. Each
+            is recorded as a constraint, ``max_flops`` or ``min_flops``, say. If the space knows
+            costs, the sampler that is given the objective's ``space`` proposes nothing beyond;
+            else, and of latency, it predicts what will break a limit.
         latency_meter: Measures the networks of subnets. It is needed if latency is optimised or
             limited.
 
@@ -125,40 +129,33 @@ class SupernetObjective(NetworkObjective[ArchitectureT]):
         ValueError: An argument is not what it should be; the message names it.
     """
 
+    offered = (_ACCURACY, *cost_metrics(_COSTS), LATENCY)
+
     def __init__(
         self,
         model: WeightSharingModel[ArchitectureT],
         *,
-        metrics: Sequence[str] = (_ACCURACY,),
-        max_flops: float | None = None,
-        max_params: float | None = None,
-        min_flops: float | None = None,
-        min_params: float | None = None,
-        max_latency: float | None = None,
+        metrics: Sequence[str] = (_ACCURACY.name,),
+        offered: Sequence[Metric] = (_ACCURACY,),
+        cost_names: Sequence[str] | None = None,
+        limits: Limits | None = None,
         latency_meter: LatencyMeter[ArchitectureT] | None = None,
     ) -> None:
-        self._limits = CostLimits.by_name(
-            max_flops=max_flops,
-            max_params=max_params,
-            min_flops=min_flops,
-            min_params=min_params,
-        )
         space = model.space
+        names = space.cost_names or _COSTS if cost_names is None else cost_names
+        self._evaluated = tuple(metric.name for metric in offered)
+        self.offered = (*offered, *cost_metrics(names), LATENCY)
         super().__init__(
-            space.within(self._limits) if space.knows_costs else space,
-            measured=(_ACCURACY,),
+            space,
+            measured=self._evaluated,
             metrics=metrics,
-            offered=(_ACCURACY, *COST_NAMES, "latency"),
             digest_key="supernet_digest",
             latency_meter=latency_meter,
-            max_latency=max_latency,
+            limits=limits,
+            cost_names=names,
         )
         self.model = model
-
-    @property
-    def cost_limits(self) -> CostLimits:
-        """Those of multiply-adds and parameters."""
-        return self._limits
+        self._needed = (set(metrics) & set(names)) | set(self.cost_limits)
 
     def _cost(self, architecture: ArchitectureT) -> Cost | None:
         cost = self.space.cost(architecture)
@@ -166,8 +163,12 @@ class SupernetObjective(NetworkObjective[ArchitectureT]):
             with exclusive(self.model) as model:
                 model.activate(architecture)
                 cost = model.cost()
-        if cost is None and (self._limits.is_bounded or set(self._metrics) & set(COST_NAMES)):
-            raise ValueError("`model.cost()` must not give None: cost is limited or optimised.")
+        missing = self._needed - set(cost or ())
+        if missing:
+            raise ValueError(
+                f"`model.cost()` must give {', '.join(sorted(missing))}, limited or optimised, "
+                f"but got {cost}."
+            )
         return cost
 
     def _run(self, architecture: ArchitectureT, trial: optuna.Trial | None) -> dict[str, float]:
@@ -175,14 +176,16 @@ class SupernetObjective(NetworkObjective[ArchitectureT]):
         with exclusive(self.model) as model:
             model.activate(architecture)
             results = {name: float(value) for name, value in model.evaluate().items()}
-        if _ACCURACY not in results:
-            raise ValueError(f"`model.evaluate()` must give {_ACCURACY!r}, but got {results}.")
-        accuracy = results.pop(_ACCURACY)
-        if not math.isfinite(accuracy):
-            raise DivergedError(f"The {_ACCURACY} of the subnet is {accuracy}.")
+        measured = {}
+        for name in self._evaluated:
+            if name not in results:
+                raise ValueError(f"`model.evaluate()` must give {name!r}, but got {results}.")
+            measured[name] = results.pop(name)
+            if not math.isfinite(measured[name]):
+                raise DivergedError(f"The {name} of the subnet is {measured[name]}.")
         if trial is not None:
             _keep(results, trial)
-        return {_ACCURACY: accuracy}
+        return measured
 
     def _latency(self, meter: LatencyMeter[ArchitectureT], architecture: ArchitectureT) -> float:
         # What the meter builds may be of the model, and be evaluated by another thread.

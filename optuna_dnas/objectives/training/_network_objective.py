@@ -4,7 +4,6 @@ import abc
 from collections.abc import Mapping
 from collections.abc import Sequence
 import hashlib
-import math
 from typing import Any
 from typing import TypeVar
 
@@ -12,17 +11,18 @@ import optuna
 from optuna.trial import TrialState
 
 from optuna_dnas.objectives._architecture_objective import ArchitectureObjective
-from optuna_dnas.objectives._architecture_objective import Offered
+from optuna_dnas.objectives._architecture_objective import LATENCY
 from optuna_dnas.objectives.training._device import InsufficientMemoryError
 from optuna_dnas.objectives.training._latency import LatencyMeter
 from optuna_dnas.objectives.training._trainer import DivergedError
+from optuna_dnas.search_space import CostLimits
+from optuna_dnas.search_space import Limits
 from optuna_dnas.search_space import SearchSpace
 
 
 ArchitectureT = TypeVar("ArchitectureT")
 
-_LATENCY = "latency"
-_LATENCY_LIMIT = "max_latency"
+_LATENCY = LATENCY.name
 
 
 class NetworkObjective(ArchitectureObjective[ArchitectureT]):
@@ -35,10 +35,10 @@ class NetworkObjective(ArchitectureObjective[ArchitectureT]):
         space: The space of the architectures. Its limits are recorded as constraints.
         measured: The metrics that :meth:`_run` gives.
         metrics: What to optimise.
-        offered: What `metrics` may be of.
         digest_key: The user attribute of a trial that tells which results are comparable.
         latency_meter: Measures ``"latency"``; it may be `None` if nobody asks for that.
-        max_latency: The most milliseconds allowed.
+        limits: Of costs and of ``"latency"``, in milliseconds.
+        cost_names: The costs that limits may be of; by default those that the space knows.
         reuse: Whether the study is asked first.
     """
 
@@ -48,30 +48,40 @@ class NetworkObjective(ArchitectureObjective[ArchitectureT]):
         *,
         measured: Sequence[str],
         metrics: Sequence[str],
-        offered: Offered,
         digest_key: str,
         latency_meter: LatencyMeter[ArchitectureT] | None,
-        max_latency: float | None,
+        limits: Limits | None,
+        cost_names: Sequence[str] | None = None,
         reuse: bool = True,
     ) -> None:
-        super().__init__(space, measured=measured, metrics=metrics, offered=offered)
-        if max_latency is not None and not 0 < max_latency < math.inf:
-            raise ValueError(f"`max_latency` must be positive and finite, but got {max_latency}.")
-        is_asked_for = max_latency is not None or _LATENCY in metrics
+        names = space.cost_names if cost_names is None else cost_names
+        bounds = CostLimits(limits)
+        bounds.check_names((*names, _LATENCY))
+        self._cost_limits, self._latency_limits = bounds.of(names), bounds.of((_LATENCY,))
+        super().__init__(
+            space,
+            measured=measured,
+            metrics=metrics,
+            limits=self._cost_limits if space.knows_costs else None,
+        )
+        is_asked_for = bool(self._latency_limits) or _LATENCY in metrics
         if is_asked_for and latency_meter is None:
             raise ValueError(
                 "`latency_meter` must be given if latency is optimised or limited, but got None."
             )
         self._meter = latency_meter if is_asked_for else None
-        self._max_latency = max_latency
         self._digest_key = digest_key
         self._reuse = reuse
 
     @property
+    def cost_limits(self) -> CostLimits:
+        """Those of costs, also where the space does not know them."""
+        return self._cost_limits
+
+    @property
     def limits(self) -> dict[str, float]:
         """All of them, by the keys of their constraints."""
-        measured = {} if self._max_latency is None else {_LATENCY_LIMIT: self._max_latency}
-        return super().limits | measured
+        return super().limits | self._latency_limits.by_key
 
     @property
     def latency_conditions(self) -> dict[str, Any]:
@@ -87,9 +97,9 @@ class NetworkObjective(ArchitectureObjective[ArchitectureT]):
         """Differs for all that makes a difference to what :meth:`_run` gives."""
 
     def _measured_excesses(self, architecture: ArchitectureT) -> dict[str, float]:
-        if self._meter is None or self._max_latency is None:
+        if self._meter is None or not self._latency_limits:
             return {}
-        return {_LATENCY_LIMIT: self._latency(self._meter, architecture) - self._max_latency}
+        return self._latency_limits.excesses(self._measure_latency(architecture))
 
     def _measure(
         self, architecture: ArchitectureT, trial: optuna.Trial | None
@@ -127,11 +137,14 @@ class NetworkObjective(ArchitectureObjective[ArchitectureT]):
         latency = results[_LATENCY]
         for name, value in ({_LATENCY: latency} | self._meter.conditions).items():
             trial.set_user_attr(name, value)
-        if self._max_latency is None:
-            return
-        trial.set_constraint(_LATENCY_LIMIT, latency - self._max_latency)
-        if latency > self._max_latency:
-            raise optuna.TrialPruned(f"{latency:.4g} ms are more than {self._max_latency:.4g}.")
+        excesses = self._latency_limits.excesses({_LATENCY: latency})
+        for key, excess in excesses.items():
+            trial.set_constraint(key, excess)
+        broken = [key for key, excess in excesses.items() if excess > 0]
+        if broken:
+            bound = self._latency_limits.by_key[broken[0]]
+            side = "more" if latency > bound else "less"
+            raise optuna.TrialPruned(f"{latency:.4g} ms are {side} than {bound:.4g}.")
 
     def _find_results(
         self, architecture: ArchitectureT, digest: str, trial: optuna.Trial

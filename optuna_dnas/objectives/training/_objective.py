@@ -10,6 +10,10 @@ import optuna
 
 from optuna_dnas._torch_scope import private_generator
 from optuna_dnas._torch_scope import resolve_device
+from optuna_dnas.objectives._architecture_objective import cost_metrics
+from optuna_dnas.objectives._architecture_objective import LATENCY
+from optuna_dnas.objectives._cell_table import METRIC_NAMES
+from optuna_dnas.objectives._cell_table import TRAINING_METRICS
 from optuna_dnas.objectives.training._config import TrainingConfig
 from optuna_dnas.objectives.training._data import TrainingData
 from optuna_dnas.objectives.training._device import precision_text
@@ -20,14 +24,10 @@ from optuna_dnas.objectives.training._network import initialise
 from optuna_dnas.objectives.training._network_objective import NetworkObjective
 from optuna_dnas.objectives.training._trainer import network_shape
 from optuna_dnas.objectives.training._trainer import train
-from optuna_dnas.search_space import COST_NAMES
-from optuna_dnas.search_space import CostLimits
+from optuna_dnas.search_space import Limits
 from optuna_dnas.search_space import ModelSpec
 from optuna_dnas.search_space import NASBench101Space
 from optuna_dnas.search_space import NetworkShape
-
-
-_MEASURED = ("validation_accuracy", "test_accuracy", "train_accuracy", "training_time")
 
 
 class CellTrainingObjective(NetworkObjective[ModelSpec]):
@@ -40,9 +40,9 @@ class CellTrainingObjective(NetworkObjective[ModelSpec]):
     precision.
 
     If latency is optimised or limited, it is measured before the training, and kept as
-    ``latency`` (milliseconds), with ``latency_batch_size`` and ``latency_device``. What is slower
-    than ``max_latency`` is pruned without being trained: the constraint is recorded, and the
-    sampler learns from it what to avoid.
+    ``latency`` (milliseconds), with ``latency_batch_size`` and ``latency_device``. What breaks
+    its limit is pruned without being trained: the constraint is recorded, and the sampler learns
+    from it what to avoid.
 
     If the one thing to optimise is an accuracy, the trial is told the validation accuracy of every
     epoch that ``config`` validates, and pruned if the study's pruner says so. A cell that is not
@@ -55,13 +55,10 @@ class CellTrainingObjective(NetworkObjective[ModelSpec]):
             ``"train_accuracy"``, ``"training_time"`` (seconds), ``"flops"`` (multiply-adds),
             ``"params"``, ``"latency"`` (milliseconds of an inference on ``device``).
         config: How to train.
-        max_flops: The most multiply-adds allowed. Every limit is recorded as a constraint of its
-            name, and known to the sampler that is given the objective's ``space``.
-        max_params: The most parameters allowed.
-        min_flops: The least multiply-adds allowed.
-        min_params: The least parameters allowed.
-        max_latency: The most milliseconds allowed. The space cannot know them: the sampler
-            predicts which cells are too slow.
+        limits: The most of a cost or of ``"latency"``, or a pair of the least and the most, as in
+            ``{"flops": 2e6, "params": (1_000, None), "latency": 0.5}``. Each is recorded as a
+            constraint, ``max_flops`` and ``min_params`` here. Those of costs are known to the
+            sampler that is given the objective's ``space``; it predicts which cells are too slow.
         latency_config: How latency is measured.
         seed: Decides initial weights and order of the images. Of several seeds, trained in one
             pass, all metrics are means, also those that the pruner is told.
@@ -77,17 +74,15 @@ class CellTrainingObjective(NetworkObjective[ModelSpec]):
         ValueError: An argument is not what it should be; the message names it.
     """
 
+    offered = (*TRAINING_METRICS, *cost_metrics(NASBench101Space.cost_names), LATENCY)
+
     def __init__(
         self,
         data: TrainingData,
         *,
         metrics: Sequence[str] = ("validation_accuracy",),
         config: TrainingConfig | None = None,
-        max_flops: float | None = None,
-        max_params: float | None = None,
-        min_flops: float | None = None,
-        min_params: float | None = None,
-        max_latency: float | None = None,
+        limits: Limits | None = None,
         latency_config: LatencyConfig | None = None,
         seed: int | Sequence[int] = 0,
         device: str = "cpu",
@@ -96,18 +91,11 @@ class CellTrainingObjective(NetworkObjective[ModelSpec]):
         max_vertices: int = 7,
     ) -> None:
         config = config or TrainingConfig()
-        limits = CostLimits.by_name(
-            max_flops=max_flops,
-            max_params=max_params,
-            min_flops=min_flops,
-            min_params=min_params,
-        )
         shape = network_shape(data, config)
         super().__init__(
-            NASBench101Space(max_vertices=max_vertices, network=shape, limits=limits),
-            measured=_MEASURED,
+            NASBench101Space(max_vertices=max_vertices, network=shape),
+            measured=METRIC_NAMES,
             metrics=metrics,
-            offered=(*_MEASURED, *COST_NAMES, "latency"),
             digest_key="training_digest",
             latency_meter=LatencyMeter(
                 build=partial(_build_network, shape=shape),
@@ -116,7 +104,7 @@ class CellTrainingObjective(NetworkObjective[ModelSpec]):
                 device=device,
                 n_threads=n_threads,
             ),
-            max_latency=max_latency,
+            limits=limits,
             reuse=reuse,
         )
         if config.stem_channels < max_vertices - 2:
@@ -154,7 +142,7 @@ class CellTrainingObjective(NetworkObjective[ModelSpec]):
         )
         return {
             name: float(np.mean([getattr(result.final, name) for result in results]))
-            for name in _MEASURED
+            for name in METRIC_NAMES
         }
 
     @property

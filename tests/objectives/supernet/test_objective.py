@@ -19,7 +19,10 @@ import pytest
 import torch
 
 from optuna_dnas import DNASSampler
+from optuna_dnas._declaration import declared_metrics
 from optuna_dnas.exceptions import OutOfDomainError
+from optuna_dnas.objectives import LATENCY
+from optuna_dnas.objectives import Metric
 from optuna_dnas.objectives import SupernetObjective
 from optuna_dnas.objectives import WeightSharingModel
 from optuna_dnas.objectives.training import InsufficientMemoryError
@@ -131,6 +134,37 @@ def test_what_else_a_model_tells_is_kept() -> None:
     assert "validation_accuracy" not in trial.user_attrs
 
 
+def test_a_model_may_offer_any_metric_and_any_cost() -> None:
+    model = FakeModel(
+        WIDTHS,
+        evaluate=lambda params: {"psnr": 3.0 * params["width"], "ssim": 0.5},
+        cost=lambda params: Cost(memory_mb=0.5 * params["depth"]),
+    )
+    objective = SupernetObjective(
+        model,
+        metrics=["psnr", "memory_mb"],
+        offered=[Metric("psnr", unit="dB"), Metric("ssim")],
+        cost_names=["memory_mb"],
+        limits={"memory_mb": (1, 3)},
+    )
+    assert objective.directions == [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
+    study = optuna.create_study(directions=objective.directions)
+    study.enqueue_trial({"width": 2, "depth": 8})
+    study.optimize(objective, n_trials=1)
+    (trial,) = study.trials
+    assert trial.values == [6.0, 4.0]
+    assert trial.constraints == {"max_memory_mb": 1.0, "min_memory_mb": -3.0}
+    assert (trial.user_attrs["ssim"], trial.user_attrs["memory_mb"]) == (0.5, 4.0)
+    assert declared_metrics(study) == tuple(objective.offered)
+
+
+def test_a_cost_that_is_limited_must_be_told() -> None:
+    model = FakeModel(WIDTHS, cost=lambda _: Cost(flops=1))
+    objective = SupernetObjective(model, limits={"params": 5})
+    with pytest.raises(ValueError, match=r"`model.cost\(\)` must give params, .*Cost\(flops=1\)"):
+        run(objective, {"width": 1, "depth": 1})
+
+
 def test_costs_of_the_space_can_be_optimised() -> None:
     model = FakeModel()
     objective = SupernetObjective(model, metrics=["flops", "validation_accuracy", "params"])
@@ -147,7 +181,9 @@ def test_costs_of_the_space_can_be_optimised() -> None:
 
 def test_exact_limits_are_known_to_the_space() -> None:
     cost = MobileNetSpace(SHAPE).cost(SPEC)
-    objective = SupernetObjective(FakeModel(), max_flops=cost.flops - 1, min_params=cost.params)
+    objective = SupernetObjective(
+        FakeModel(), limits={"flops": cost.flops - 1, "params": (cost.params, None)}
+    )
     assert objective.limits == {"max_flops": cost.flops - 1, "min_params": cost.params}
     assert objective.space.limits == objective.cost_limits
     (trial,) = run(objective, SPEC)
@@ -157,10 +193,12 @@ def test_exact_limits_are_known_to_the_space() -> None:
 
 def test_costs_that_only_the_model_knows_are_constraints() -> None:
     objective = SupernetObjective(
-        flat_model(), metrics=["validation_accuracy", "flops"], max_flops=35, min_params=4
+        flat_model(),
+        metrics=["validation_accuracy", "flops"],
+        limits={"flops": 35, "params": (4, None)},
     )
     assert objective.limits == {"max_flops": 35, "min_params": 4}
-    assert not objective.space.limits.is_bounded
+    assert not objective.space.limits
     (trial,) = run(objective, {"width": 4, "depth": 2})
     assert trial.values == [0.4, 40]
     assert trial.user_attrs["params"] == 6
@@ -171,7 +209,7 @@ def test_costs_that_only_the_model_knows_are_constraints() -> None:
 
 def test_the_sampler_learns_costs_that_only_the_model_knows() -> None:
     """The best of those within a limit is found, and what breaks it is proposed less and less."""
-    objective = SupernetObjective(flat_model(), max_flops=35)
+    objective = SupernetObjective(flat_model(), limits={"flops": 35})
     study = optuna.create_study(
         direction="maximize", sampler=DNASSampler(space=objective.space, seed=0)
     )
@@ -187,9 +225,11 @@ def test_nobody_has_to_know_a_cost_that_nobody_asks_for() -> None:
     assert "flops" not in trial.user_attrs
 
 
-@pytest.mark.parametrize("options", [{"max_params": 9}, {"metrics": ["flops"]}])
+@pytest.mark.parametrize("options", [{"limits": {"params": 9}}, {"metrics": ["flops"]}])
 def test_a_cost_that_is_asked_for_has_to_be_known(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"`model.cost\(\)` must not give None"):
+    with pytest.raises(
+        ValueError, match=r"`model.cost\(\)` must give \w+, limited or optimised, but got None"
+    ):
         run(SupernetObjective(FakeModel(WIDTHS), **options), {"width": 1, "depth": 1})
 
 
@@ -237,7 +277,7 @@ def test_latency_is_optimised_and_limited(monkeypatch: pytest.MonkeyPatch) -> No
     objective = SupernetObjective(
         model,
         metrics=["validation_accuracy", "latency"],
-        max_latency=4.0,
+        limits={"latency": 4.0},
         latency_meter=meter(),
     )
     assert objective.limits == {"max_latency": 4.0}
@@ -282,10 +322,18 @@ def test_too_little_memory_is_pruned_and_the_study_goes_on() -> None:
     ("options", "message"),
     [
         ({"metrics": ["test_accuracy"]}, "`metrics` must be of .* but got 'test_accuracy'"),
-        ({"max_flops": 0}, "`max_flops` must be positive, but got 0"),
-        ({"max_flops": 1}, "`max_flops` must be at least .*, but got 1"),
-        ({"max_latency": 0.0, "latency_meter": meter()}, "`max_latency` must be positive"),
-        ({"max_latency": 1.0}, "`latency_meter` must be given .* but got None"),
+        ({"limits": {"flops": 0}}, r"`limits\['flops'\]` must be positive, but got 0"),
+        ({"limits": {"flops": 1}}, r"`limits\['flops'\]` must be at least .*, but got 1"),
+        (
+            {"limits": {"latency": 0.0}, "latency_meter": meter()},
+            r"`limits\['latency'\]` must be positive",
+        ),
+        ({"offered": [LATENCY]}, "`offered` must be metrics of different names"),
+        (
+            {"limits": {"memory": 5}},
+            r"`limits` must be of \('flops', 'params', 'latency'\), but got 'memory'",
+        ),
+        ({"limits": {"latency": 1.0}}, "`latency_meter` must be given .* but got None"),
         ({"metrics": ["latency"]}, "`latency_meter` must be given .* but got None"),
     ],
 )
@@ -307,7 +355,7 @@ def test_the_example_of_the_documentation_works() -> None:
     torch.manual_seed(0)
     hidden, output = torch.nn.Linear(4, 64), torch.nn.Linear(64, 3)
     model = names["SlimmableModel"](hidden, output, torch.randn(9, 4), torch.arange(9) % 3)
-    objective: SupernetObjective[Params] = SupernetObjective(model, max_flops=350)
+    objective: SupernetObjective[Params] = SupernetObjective(model, limits={"flops": 350})
     trials = run(objective, {"width": 64}, {"width": 50})
     logits = output(hidden(model.images).relu())
     assert trials[0].value == (logits.argmax(dim=1) == model.labels).float().mean().item()
@@ -357,7 +405,7 @@ def test_threads_of_several_studies_share_a_model() -> None:
     studies = []
 
     def search(seed: int) -> None:
-        objective = SupernetObjective(model, max_flops=50)
+        objective = SupernetObjective(model, limits={"flops": 50})
         sampler = optuna.samplers.RandomSampler(seed=seed)
         study = optuna.create_study(direction="maximize", sampler=sampler)
         study.optimize(objective, n_trials=40, n_jobs=2)

@@ -129,7 +129,7 @@ def test_cost_alone_reports_no_accuracy() -> None:
 
 def test_limits_are_constraints() -> None:
     cost = build().space.cost(SKIP)
-    objective = build(max_flops=cost.flops - 1, max_params=cost.params + 2)
+    objective = build(limits={"flops": cost.flops - 1, "params": cost.params + 2})
     (trial,) = run(objective, SKIP)
     assert trial.constraints == {"max_flops": 1, "max_params": -2}
     assert objective.evaluate_constraints(trial.params) == trial.constraints
@@ -201,7 +201,7 @@ def test_pruned_cell_is_trained_again() -> None:
 
 
 def test_divergence_is_pruned_and_the_study_goes_on() -> None:
-    objective = build(config=replace(QUICK, learning_rate=1e30), max_params=177)
+    objective = build(config=replace(QUICK, learning_rate=1e30), limits={"params": 177})
     trials = run(objective, CHAIN, SKIP)
     for trial, spec in zip(trials, (CHAIN, SKIP), strict=True):
         assert trial.state == TrialState.PRUNED
@@ -247,7 +247,7 @@ def test_successive_halving_completes() -> None:
         ({"metrics": []}, "at least one"),
         ({"metrics": "flops"}, "sequence of names, but got 'flops'"),
         ({"metrics": ["accuracy"]}, "but got 'accuracy'"),
-        ({"max_flops": 0}, "`max_flops` must be positive, but got 0"),
+        ({"limits": {"flops": 0}}, r"`limits\['flops'\]` must be positive, but got 0"),
         ({"max_vertices": 8}, "`max_vertices` must be from 2 to 7, but got 8"),
         ({"seed": []}, r"`seed` must be one integer or different ones, but got \[\]"),
         ({"seed": (1, 1)}, r"`seed` must be one integer or different ones, but got \(1, 1\)"),
