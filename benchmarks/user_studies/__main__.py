@@ -51,8 +51,13 @@ def main(
     output: Path,
     jobs: int,
 ) -> None:
-    """Run studies of `--case`, and of all cases of `--group`; by default all."""
-    names = [*cases, *(name for group in groups for name in GROUPS[group])] or list(CASES)
+    """Run studies of `--case`, and of all cases of `--group`; by default all.
+
+    `tables`, which needs files, and `trained`, which takes hours, are only run by name.
+    """
+    if not cases and not groups:
+        groups = tuple(group for group in GROUPS if group not in ("tables", "trained"))
+    names = [*cases, *(name for group in groups for name in GROUPS[group])]
     done = {Search.of(record) for record in read_records(output)}
     wanted = [
         Search(name, sampler, seed, CASES[name](seed).n_trials)

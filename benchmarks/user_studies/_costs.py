@@ -37,7 +37,7 @@ class PackageObjective(Case):
 
     def __init__(self, seed: int, cost: str, limit: int) -> None:
         super().__init__(seed)
-        self._objective: DigitsCellObjective = DigitsCellObjective(**{f"max_{cost}": limit})  # type: ignore[arg-type]
+        self._objective: DigitsCellObjective = DigitsCellObjective(limits={cost: limit})
         self.space = self._objective.space
         self.optimum = _best_of_digits(cost, limit)
 
