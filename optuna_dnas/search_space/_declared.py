@@ -46,6 +46,7 @@ from optuna_dnas.search_space._picture import stack
 
 _MAX_ENUMERATED = 1_000_000
 _MAX_COSTS = 100_000  # that are kept
+_MAX_INVALID = 100_000  # in a row, before it is given up
 
 
 class ArchitectureSpace(SearchSpace[Architecture]):
@@ -291,13 +292,20 @@ class ArchitectureSpace(SearchSpace[Architecture]):
         """(n, T) canonical tokens; parameters are independent and uniform, and depths with them.
 
         Uniform architectures would be as deep as they can be, nearly all of them.
+
+        Raises:
+            ValueError: Hardly any, or none, is valid.
         """
         kept, n_kept = [np.empty((0, len(self.leaves)), dtype=np.int64)], 0
+        n_drawn = 0
         while n_kept < n:
             columns = [rng.integers(0, len(leaf.value.values), n) for leaf in self.leaves]
             canonical, valid = self.canonicalize(np.stack(columns, axis=1))
             kept.append(canonical[valid])
             n_kept += int(valid.sum())
+            n_drawn += n
+            if n_kept == 0 and n_drawn > _MAX_INVALID:
+                raise ValueError(f"Of {n_drawn:,} random architectures of {self}, none is valid.")
         return np.concatenate(kept)[:n]
 
     def enumerate_tokens(self) -> IntArray:

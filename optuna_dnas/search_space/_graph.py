@@ -32,6 +32,7 @@ from optuna_dnas.search_space._graph_signature import NOTHING
 from optuna_dnas.search_space._graph_signature import Signature
 from optuna_dnas.search_space._parts import Choice
 from optuna_dnas.search_space._parts import Leaf
+from optuna_dnas.search_space._parts import MAX_VALUES
 from optuna_dnas.search_space._parts import Part
 from optuna_dnas.search_space._picture import Picture
 
@@ -121,6 +122,12 @@ class Graph(Part):
                 raise ValueError(
                     f"`{name}` must be one of {[c.options for c in of]}, but got {value!r}."
                 )
+        n_sources = 1 if self.inputs == "any" else math.comb(self._n_states - 1, self.inputs)
+        if n_sources > MAX_VALUES:
+            raise ValueError(
+                f"`inputs` must leave a node at most {MAX_VALUES} ways to take its inputs, but "
+                f"the last of {self.nodes} has {n_sources} of {self.inputs}."
+            )
         if self.none is not None and self.edge_op is None:
             raise ValueError(f"`none` needs `edge_op`, but got {self.none!r}.")
 
@@ -364,8 +371,7 @@ class Graph(Part):
         paths on which there are no others.
         """
         if self.n_combinations <= _MAX_LISTED:
-            listed = _listed(self)
-            described: FloatArray = listed.described[listed.class_of[self._index(tokens)]]
+            described: FloatArray = _described(self)[_listed(self).class_of[self._index(tokens)]]
             return described.astype(float)
         return self._describe(self._labels(np.asarray(tokens, dtype=np.int64)))
 
@@ -546,7 +552,6 @@ class _Listed(NamedTuple):
     class_of: np.ndarray  # (R,) of int32
     rows: TokenArray  # (C, t)
     valid: BoolArray  # (C,)
-    described: np.ndarray  # (C, F) of float32
 
 
 @lru_cache(maxsize=8)
@@ -559,18 +564,21 @@ def _listed(graph: Graph) -> _Listed:
         hashes[chunk] = graph._signature(labels).of_graph
     _, first, class_of = np.unique(hashes, return_index=True, return_inverse=True)
     rows = np.stack(np.unravel_index(first, sizes), axis=1)
-    valid, described = np.empty(len(rows), dtype=bool), []
+    valid = np.empty(len(rows), dtype=bool)
     for start in range(0, len(rows), _CHUNK):
-        chunk = np.arange(start, min(start + _CHUNK, len(rows)))
+        chunk = slice(start, start + _CHUNK)
         labels = graph._labels(rows[chunk])
         valid[chunk] = graph._is_valid(labels, graph._signature(labels))
-        described.append(graph._describe(labels).astype(np.float32))
-    return _Listed(
-        class_of.astype(np.int32).reshape(-1),
-        rows.astype(np.int16),
-        valid,
-        np.concatenate(described),
-    )
+    return _Listed(class_of.astype(np.int32).reshape(-1), rows.astype(np.int16), valid)
+
+
+@lru_cache(maxsize=8)
+def _described(graph: Graph) -> np.ndarray:
+    """(C, F) of float32: the descriptors of all different graphs, which only predictors need."""
+    rows = _listed(graph).rows.astype(np.int64)
+    chunks = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
+    parts = [graph._describe(graph._labels(chunk)).astype(np.float32) for chunk in chunks]
+    return np.concatenate(parts)
 
 
 def _labels_of(choice: Choice, identity: Any, none: Any) -> IntArray:

@@ -31,7 +31,7 @@ from optuna_dnas.search_space._picture import Picture
 
 
 # Each value is a token's choice, which the controller learns one by one.
-_MAX_VALUES = 64
+MAX_VALUES = 64
 
 
 class Leaf(NamedTuple):
@@ -216,8 +216,8 @@ class Choice(Value):
                 raise TypeError(f"An option must be a plain value, but got {option!r}.")
             if option in options[:n]:
                 raise ValueError(f"`Choice` has the option {option!r} twice: {options}.")
-        if len(options) > _MAX_VALUES:
-            raise ValueError(f"`Choice` takes {_MAX_VALUES} options, but got {len(options)}.")
+        if len(options) > MAX_VALUES:
+            raise ValueError(f"`Choice` takes {MAX_VALUES} options, but got {len(options)}.")
         object.__setattr__(self, "options", options)
 
     @property
@@ -255,9 +255,9 @@ class Integer(Value):
 
     def __post_init__(self) -> None:
         n = len(range(self.low, self.high + 1, self.step)) if self.step > 0 else 0
-        if not 1 <= n <= _MAX_VALUES:
+        if not 1 <= n <= MAX_VALUES:
             raise ValueError(
-                f"`{self}` must have 1 to {_MAX_VALUES} values, but has {n}. A parameter that is "
+                f"`{self}` must have 1 to {MAX_VALUES} values, but has {n}. A parameter that is "
                 "not declared may have any range: suggest it beside the architecture."
             )
 

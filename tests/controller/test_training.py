@@ -222,8 +222,7 @@ def test_without_weight_every_objective_trains_the_same_plain_autoencoder() -> N
         )
     ]
     assert same_weights(trained[0], trained[1])
-    assert same_weights(trained[0], trained[2])
-    assert not same_weights(trained[0], trained[3])
+    assert not same_weights(trained[0], trained[2])
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -344,11 +344,18 @@ def test_a_graph_beside_other_parts_is_drawn_below_them() -> None:
         ({"nodes": 2, "op": CONVOLUTIONS, "none": "conv3x3"}, "`none` needs `edge_op`"),
         ({"nodes": 2, "op": CONVOLUTIONS, "max_edges": 0}, "`max_edges` must be .* got 0"),
         ({"nodes": 2, "op": CONVOLUTIONS, "n_inputs": True}, "`n_inputs` must be .* got True"),
+        ({"nodes": 13, "op": CONVOLUTIONS, "inputs": 2}, "`inputs` must leave .* has 78 of 2"),
     ],
 )
 def test_arguments_are_checked(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Graph(**arguments)
+
+
+def test_a_space_without_valid_graphs_is_no_endless_loop() -> None:
+    space = ArchitectureSpace(cell=Graph(nodes=4, op=CONVOLUTIONS, inputs=2, max_edges=3))
+    with pytest.raises(ValueError, match="none is valid"):
+        space.sample(np.random.default_rng(0), 10)
 
 
 def test_any_sampler_may_suggest_it() -> None:
