@@ -130,7 +130,8 @@ SPACES: dict[str, tuple[Callable[[Trial], tuple[float, float]], SearchSpace[Any]
 def architecture_of(kind: str, trial: FrozenTrial) -> str:
     if kind == "cell":
         return CELLS.hash(CELLS.params_to_architecture(trial.params))
-    return json.dumps(trial.params, sort_keys=True)
+    # As it was proposed: that one of its parameters is inactive, workers only learn by and by.
+    return json.dumps(trial.params | published_params(trial), sort_keys=True)
 
 
 def work(opener: Opener, study_names: dict[str, str], config: DNASConfig, start: Barrier) -> None:

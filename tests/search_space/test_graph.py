@@ -41,7 +41,7 @@ GRAPHS = {
 SPACES = {name: ArchitectureSpace(cell=graph) for name, graph in GRAPHS.items()}
 NAMES = st.sampled_from(sorted(SPACES))
 SEEDS = st.integers(0, 100_000)
-FAST = settings(derandomize=True, deadline=None, max_examples=60)
+FAST = settings(derandomize=True, deadline=None, max_examples=25)
 
 
 def written(name: str, seed: int, n: int = 1) -> np.ndarray:
