@@ -566,9 +566,8 @@ def _listed(graph: Graph) -> _Listed:
     rows = np.stack(np.unravel_index(first, sizes), axis=1)
     valid = np.empty(len(rows), dtype=bool)
     for start in range(0, len(rows), _CHUNK):
-        chunk = slice(start, start + _CHUNK)
-        labels = graph._labels(rows[chunk])
-        valid[chunk] = graph._is_valid(labels, graph._signature(labels))
+        labels = graph._labels(rows[start : start + _CHUNK])
+        valid[start : start + _CHUNK] = graph._is_valid(labels, graph._signature(labels))
     return _Listed(class_of.astype(np.int32).reshape(-1), rows.astype(np.int16), valid)
 
 
