@@ -3,7 +3,7 @@
     python -m benchmarks.user_studies.across tables.jsonl
 
 A case of a table is compared with the parameters of the same table that are not declared, and with
-TPE on them, by a one-sided paired t-test of the regrets.
+TPE and GPSampler on them, by a one-sided paired t-test of the regrets.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ from optuna_dnas.benchmarking import read_records
 
 
 _AT = (25, 50, 100)
-_RIVALS = ("DNAS", "TPE")
+_RIVALS = ("DNAS", "TPE", "GP")
 _DECLARED = "DNAS (space)"
 # The case of each table whose parameters are searched without a declaration.
 _PLAIN = {
