@@ -8,6 +8,7 @@ from typing import Any
 
 from optuna.study import Study
 
+from optuna_dnas.controller import Latent
 from optuna_dnas.explanation._factors import top_k
 from optuna_dnas.interpret import controller_of
 from optuna_dnas.interpret import Evaluated
@@ -72,12 +73,12 @@ def _figures(study: Study, data: Evaluated, target: str) -> Iterator[ReportFigur
             "than all before it."
         ),
     )
-    k = top_k(data)
+    k, latent = top_k(data), data.latent()
     yield ReportFigure(
         key="factors",
         title="Quality by factor",
         figure=plot_factor_accuracy(study, top_k=k, **about),
-        reading=_factor_reading(data, k),
+        reading=_factor_reading(data, latent, k),
     )
     if data.cost_names or len(data.signs) > 1:
         yield ReportFigure(
@@ -100,7 +101,7 @@ def _figures(study: Study, data: Evaluated, target: str) -> Iterator[ReportFigur
             "is known. The axes have no meaning by themselves."
         ),
     )
-    if data.latent().learned is not None:
+    if latent.learned is not None:
         yield ReportFigure(
             key="concepts",
             title="Quality by concept",
@@ -114,8 +115,8 @@ def _figures(study: Study, data: Evaluated, target: str) -> Iterator[ReportFigur
         yield from _latent_figures(data, data.objective(target))
 
 
-def _factor_reading(data: Evaluated, k: int) -> str:
-    names = data.latent().dimension_names
+def _factor_reading(data: Evaluated, latent: Latent, k: int) -> str:
+    names = latent.dimension_names
     kinds = (
         "a dimension (z) of the code by which the search tells architectures apart",
         "a parameter",

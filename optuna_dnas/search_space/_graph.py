@@ -75,7 +75,7 @@ class Graph(Part):
         op: The operations of a node.
         edge_op: The operations of an edge; one of both is needed.
         inputs: How many different earlier states a node takes, or all that there are if there are
-            less; ``"any"``: each of them, or not (with ``edge_op``, an edge from each).
+            fewer; ``"any"``: each of them, or not (with ``edge_op``, an edge from each).
         n_inputs: Of the cell.
         output: What makes up the output: ``"leaves"``: the nodes that no node takes; ``"all"``
             nodes; the ``"last"`` one; ``"any"``: each state, or not.
@@ -103,7 +103,7 @@ class Graph(Part):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ValueError(f"`{name}` must be a positive integer, but got {value!r}.")
-        if self.inputs != "any" and (not isinstance(self.inputs, int) or self.inputs < 1):
+        if self.inputs != "any" and (type(self.inputs) is not int or self.inputs < 1):
             raise ValueError(
                 f'`inputs` must be a positive integer or "any", but got {self.inputs!r}.'
             )
@@ -151,6 +151,14 @@ class Graph(Part):
 
     def _fields(self, v: int) -> dict[str, Choice]:
         """The parameters of a node: what it takes, the operations of its edges, and its own."""
+        return self._fields_of[v]
+
+    @cached_property
+    def _fields_of(self) -> dict[int, dict[str, Choice]]:
+        # Costs ask for them with every candidate.
+        return {v: self._make_fields(v) for v in range(self.n_inputs, self._n_states)}
+
+    def _make_fields(self, v: int) -> dict[str, Choice]:
         fields: dict[str, Choice] = {}
         if self.inputs == "any":
             fields |= {f"from_{u}": self.edge_op or _BITS for u in range(v)}

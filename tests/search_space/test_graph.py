@@ -339,6 +339,7 @@ def test_a_graph_beside_other_parts_is_drawn_below_them() -> None:
         ({"nodes": 0, "op": CONVOLUTIONS}, "`nodes` must be a positive integer, but got 0"),
         ({"nodes": 2}, "`op` or `edge_op` must be a Choice"),
         ({"nodes": 2, "op": CONVOLUTIONS, "inputs": 0}, "`inputs` must be .* but got 0"),
+        ({"nodes": 2, "op": CONVOLUTIONS, "inputs": True}, "`inputs` must be .* but got True"),
         ({"nodes": 2, "op": CONVOLUTIONS, "output": "first"}, "`output` must be .* got 'first'"),
         ({"nodes": 2, "op": CONVOLUTIONS, "identity": "id"}, "`identity` must be one of .* 'id'"),
         ({"nodes": 2, "op": CONVOLUTIONS, "none": "conv3x3"}, "`none` needs `edge_op`"),
