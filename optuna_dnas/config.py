@@ -12,6 +12,7 @@ from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.strategies import CostEdge
 from optuna_dnas.strategies import DenseRegions
 from optuna_dnas.strategies import LatentGradient
+from optuna_dnas.strategies import Mutations
 from optuna_dnas.strategies import Neighbourhood
 from optuna_dnas.strategies import SearchConfig
 from optuna_dnas.strategies import WholeSpace
@@ -65,6 +66,14 @@ def _joint_search() -> SearchConfig:
         n_startup_trials=10,
         from_queue=False,
         n_candidates=1_500,
+        strategies=(
+            DenseRegions(share=0.225, top_k=10),
+            Neighbourhood(share=0.20, top_k=16),
+            Mutations(share=0.50),
+            WholeSpace(share=0.05),
+            LatentGradient(share=0.025),
+            CostEdge(share=0.40),  # on top, where there is a limit
+        ),
         predictor=GaussianProcessConfig(
             relevance_deviation=1.5, main_effects=True, half_ranks=True
         ),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller._config import positive_scale
@@ -18,6 +19,7 @@ from optuna_dnas.search_space import SearchSpace
 
 _N_REFERENCE = 500
 _SEED = 0
+_TYPICAL_OF_NUMBERS = 1 / 6  # uniform ones in [0, 1]
 # Of a token that random architectures hardly ever differ in.
 _LEAST_DISTANCE = 0.05
 
@@ -25,9 +27,9 @@ _LEAST_DISTANCE = 0.05
 class Features:
     """Codes, and beside them the tokens of an architecture and the descriptors of its space.
 
-    Each token is a category, and a group of its own. Descriptors are scaled to the mean 0 and the
-    deviation 1 of random architectures, and are one group. How much all of them count beside the
-    code is for the predictor to find out.
+    Each token is a category, or a number where the space says so, and a group of its own.
+    Descriptors are scaled to the mean 0 and the deviation 1 of random architectures, and are one
+    group. How much all of them count beside the code is for the predictor to find out.
 
     Args:
         latent: Gives the first D features.
@@ -48,13 +50,20 @@ class Features:
         self._space = space if with_tokens or with_descriptors else None
         self._with_descriptors = with_descriptors
         self._n_tokens = 0
+        self._numbers: FloatArray | None = None
         n, distances = 0, np.empty(0)
+        is_category: BoolArray = np.empty(0, dtype=bool)
         if self._space is not None:
             tokens = self._space.sample_tokens(_N_REFERENCE, np.random.default_rng(_SEED))
             if with_tokens:
                 assert self._space.vocabulary is not None
                 self._n_tokens = len(self._space.vocabulary)
                 distances = _category_distances(tokens[:, : self._n_tokens])
+                is_category = np.ones(self._n_tokens, dtype=bool)
+                self._numbers = self._space.numbers_of_choices
+                if self._numbers is not None:
+                    is_category &= np.isnan(self._numbers).all(axis=1)
+                    distances = np.where(is_category, distances, _TYPICAL_OF_NUMBERS)
             if with_descriptors:
                 reference = _describe(self._space, tokens)
                 self._centre = reference.mean(axis=0)
@@ -64,7 +73,7 @@ class Features:
         groups = latent.relevance_group
         others = np.minimum(np.arange(self._n_tokens + n), self._n_tokens)
         self.layout = FeatureLayout(
-            np.append(latent.is_categorical, is_token),
+            np.concatenate([latent.is_categorical, is_category, np.zeros(n, dtype=bool)]),
             np.concatenate([latent.typical_distance, distances, np.full(n, 2.0)]),
             np.append(groups, groups.max() + 1 + others),
             np.append(latent.has_effect, is_token),
@@ -84,11 +93,20 @@ class Features:
     def _join(self, codes: FloatArray, tokens: TokenArray) -> FloatArray:
         if self._space is None:
             return codes
-        parts = [codes, tokens[:, : self._n_tokens]]
+        parts = [codes, self._written(tokens[:, : self._n_tokens])]
         if self._with_descriptors:
             described = _describe(self._space, tokens, len(self._centre))
             parts.append((described - self._centre) / self._scale)
         return np.concatenate(parts, axis=1)
+
+    def _written(self, tokens: TokenArray) -> FloatArray:
+        """(N, T) tokens -> (N, T) categories, and numbers in [0, 1]; NaN where one is absent."""
+        written = np.asarray(tokens, dtype=float)
+        if self._numbers is None:
+            return written
+        choices = tokens.astype(np.int64)
+        numbers = self._numbers[np.arange(self._n_tokens), choices]
+        return np.where(np.isnan(self._numbers).all(axis=1), written, numbers)
 
 
 def _category_distances(tokens: TokenArray) -> FloatArray:

@@ -12,9 +12,6 @@ from optuna_dnas.search_space import FlatSpace
 
 # On flat spaces a learned latent measured worse than none, more so the larger the space.
 _HALF_WIDTH = 0.087
-_STEP = (0.01, 0.4)
-_FINE_STEP = (0.002, 0.1)
-_SHARE_OF_FINE_MOVES = 1 / 3
 
 
 class IdentityLatent(Latent):
@@ -27,7 +24,6 @@ class IdentityLatent(Latent):
     def __init__(self, space: FlatSpace) -> None:
         self._space = space
         self._is_categorical = np.array([c.is_categorical for c in space.columns])
-        self._n_values = np.array([float(c.n_values) for c in space.columns])
 
     @property
     def is_categorical(self) -> BoolArray:
@@ -76,33 +72,5 @@ class IdentityLatent(Latent):
     def perturb(
         self, codes: FloatArray, rng: np.random.Generator, *, reach: float = 1.0
     ) -> FloatArray:
-        """Change one coordinate and few others, or move all numbers a little."""
-        step, fine_step = ((low, reach * high) for low, high in (_STEP, _FINE_STEP))
-        is_fine = rng.random(len(codes)) < _SHARE_OF_FINE_MOVES * (~self._is_categorical).any()
-        moved = self._change_few(codes, step, rng)
-        moved[is_fine] = self._move_numbers(codes[is_fine], fine_step, rng)
-        return moved
-
-    def _change_few(
-        self, codes: FloatArray, step: tuple[float, float], rng: np.random.Generator
-    ) -> FloatArray:
-        n, dim = codes.shape
-        chosen = rng.random((n, dim)) < rng.uniform(1.0, 3.0, (n, 1)) / dim
-        chosen[np.arange(n), rng.integers(0, dim, n)] = True
-        # Another category, never the same one: a shift by 1 .. n_values - 1.
-        n_categories = np.where(self._is_categorical, self._n_values, 2)
-        shift = 1 + np.floor(rng.random((n, dim)) * np.maximum(n_categories - 1, 1))
-        categories = (codes + shift) % n_categories
-        numbers = self._move_numbers(codes, step, rng)
-        return np.where(chosen, np.where(self._is_categorical, categories, numbers), codes)
-
-    def _move_numbers(
-        self, codes: FloatArray, step: tuple[float, float], rng: np.random.Generator
-    ) -> FloatArray:
-        """Normal steps of log-uniform size, at least as long as the grid's."""
-        low, high = np.log(step)
-        size = np.exp(rng.uniform(low, high, (len(codes), 1)))
-        size = np.maximum(size, 1 / np.maximum(self._n_values - 1, 1))
-        moved = codes + size * rng.standard_normal(codes.shape)
-        reflected = 1 - np.abs(1 - np.abs(moved))  # into [0, 1]; what is still out is clipped
-        return np.where(self._is_categorical, codes, np.clip(reflected, 0.0, 1.0))
+        """What mutations of tokens are."""
+        return self._space.mutate_tokens(codes, rng, reach=reach)

@@ -7,11 +7,8 @@ from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller._latent import Latent
+from optuna_dnas.search_space import mix_moves
 from optuna_dnas.search_space import ProductSpace
-
-
-# Moves change only the architecture, only the others, or both. Not tuned.
-_SHARES = (0.4, 0.3, 0.3)
 
 
 class ProductLatent(Latent):
@@ -82,8 +79,4 @@ class ProductLatent(Latent):
         architectures, others = codes[:, : self._dim], codes[:, self._dim :]
         moved = self._architectures.perturb(architectures, rng, reach=reach)
         changed = self._others.perturb(others, rng, reach=reach)
-        kind = rng.choice(3, len(codes), p=_SHARES)[:, None]
-        return np.concatenate(
-            [np.where(kind == 1, architectures, moved), np.where(kind == 0, others, changed)],
-            axis=1,
-        )
+        return np.concatenate(mix_moves((architectures, others), (moved, changed), rng), axis=1)

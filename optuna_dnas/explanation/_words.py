@@ -12,7 +12,8 @@ from optuna_dnas.explanation._factors import FactorFinding
 SOURCE_MEANINGS = {
     "startup": "random, to begin with",
     "dense": "from where the factors of the best architectures lie",
-    "local": "small changes of good architectures",
+    "local": "near good architectures in latent space",
+    "mutation": "good architectures with few parts changed",
     "prior": "from the whole space, so that nothing is overlooked",
     "gradient": "along what the predictor believes to be better",
     "edge": "just within a limit",

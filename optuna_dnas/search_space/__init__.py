@@ -46,6 +46,7 @@ from optuna_dnas.search_space._picture import FONT_SIZE
 from optuna_dnas.search_space._picture import Key
 from optuna_dnas.search_space._picture import Picture
 from optuna_dnas.search_space._picture import Point
+from optuna_dnas.search_space._product import mix_moves
 from optuna_dnas.search_space._product import ProductSpace
 from optuna_dnas.search_space._product import Setting
 from optuna_dnas.search_space._product import together
@@ -61,6 +62,7 @@ __all__ = [
     "FactorModel",
     "Guidance",
     "LAYERS",
+    "mix_moves",
     "together",
     "ABSENT",
     "Architecture",

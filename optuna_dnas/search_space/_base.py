@@ -27,6 +27,8 @@ from optuna_dnas.search_space._cost import Limits
 from optuna_dnas.search_space._factors import FactorModel
 from optuna_dnas.search_space._factors import Guidance
 from optuna_dnas.search_space._factors import TokenFactors
+from optuna_dnas.search_space._mutation import choose_tokens
+from optuna_dnas.search_space._mutation import other_choices
 from optuna_dnas.search_space._picture import draw_table
 from optuna_dnas.search_space._picture import Picture
 
@@ -152,6 +154,33 @@ class SearchSpace(abc.ABC, Generic[ArchitectureT]):
         each is written in one way, the architectures are uniform.
         """
         return self.sample_tokens(n, rng)
+
+    def mutate_tokens(
+        self, tokens: TokenArray, rng: np.random.Generator, *, reach: float = 1.0
+    ) -> TokenArray:
+        """(N, T) canonical tokens -> (N, T) one token of each is another one, and few others are.
+
+        They are neither canonical nor all valid. By default a token takes any other choice of the
+        vocabulary.
+
+        Args:
+            tokens: What is changed.
+            rng: Draws the changes.
+            reach: How many times as many as usual the most changes are, at least 1.
+        """
+        assert self.vocabulary is not None
+        n_choices = self.vocabulary.legal.sum(axis=1)
+        chosen = choose_tokens(np.ones(tokens.shape, dtype=bool), rng, reach=reach)
+        mutated = np.where(chosen, other_choices(tokens, n_choices, rng), tokens)
+        return mutated.astype(tokens.dtype)
+
+    @property
+    def numbers_of_choices(self) -> FloatArray | None:
+        """(T, C) which number in [0, 1] each choice of a token stands for; NaN: none.
+
+        `None`: all choices are categories, which is the default.
+        """
+        return None
 
     @abc.abstractmethod
     def enumerate_tokens(self) -> TokenArray:

@@ -33,6 +33,8 @@ from optuna_dnas.search_space._cost import CostLimits
 from optuna_dnas.search_space._cost import Limits
 from optuna_dnas.search_space._declared_factors import DeclaredFactors
 from optuna_dnas.search_space._graph import Graph
+from optuna_dnas.search_space._mutation import choose_tokens
+from optuna_dnas.search_space._mutation import other_choices
 from optuna_dnas.search_space._parts import Choice
 from optuna_dnas.search_space._parts import Integer
 from optuna_dnas.search_space._parts import Leaf
@@ -307,6 +309,27 @@ class ArchitectureSpace(SearchSpace[Architecture]):
             if n_kept == 0 and n_drawn > _MAX_INVALID:
                 raise ValueError(f"Of {n_drawn:,} random architectures of {self}, none is valid.")
         return np.concatenate(kept)[:n]
+
+    def mutate_tokens(
+        self, tokens: TokenArray, rng: np.random.Generator, *, reach: float = 1.0
+    ) -> IntArray:
+        """What a depth adds is drawn at random."""
+        n_values = np.array([len(leaf.value.values) for leaf in self.leaves])
+        exists = tokens < n_values
+        written = np.where(exists, tokens, rng.integers(0, n_values, tokens.shape))
+        chosen = choose_tokens(exists, rng, reach=reach)
+        mutated = np.where(chosen, other_choices(written, n_values, rng), written)
+        return mutated.astype(np.int64)
+
+    @cached_property
+    def numbers_of_choices(self) -> FloatArray | None:
+        """Of numbers, their ranks."""
+        numbers = np.full(self.vocabulary.legal.shape, np.nan)
+        for of_leaf, leaf in zip(numbers, self.leaves, strict=True):
+            if leaf.value.is_ordered:
+                ranks = np.argsort(np.argsort(leaf.value.values))
+                of_leaf[: len(ranks)] = ranks / max(len(ranks) - 1, 1)
+        return numbers
 
     def enumerate_tokens(self) -> IntArray:
         """(N, T) all different architectures.

@@ -22,6 +22,15 @@ from optuna_dnas.search_space._base import SearchSpace
 from optuna_dnas.search_space._columns import make_column
 from optuna_dnas.search_space._cost import Cost
 from optuna_dnas.search_space._flat_factors import FlatFactors
+from optuna_dnas.search_space._mutation import choose_tokens
+from optuna_dnas.search_space._mutation import move_numbers
+from optuna_dnas.search_space._mutation import other_choices
+
+
+# Steps of numbers, the least and the most, and of how many moves they are fine.
+_STEP = (0.01, 0.4)
+_FINE_STEP = (0.002, 0.1)
+_SHARE_OF_FINE_MOVES = 1 / 3
 
 
 class FlatSpace(SearchSpace[dict[str, Any]]):
@@ -61,7 +70,8 @@ class FlatSpace(SearchSpace[dict[str, Any]]):
         self.columns = [make_column(distribution) for distribution in self._ranges]
         self._is_categorical = np.array([c.is_categorical for c in self.columns])
         self._numbers = np.flatnonzero(~self._is_categorical).tolist()
-        self._last_category = np.array([float(c.n_values) - 1.0 for c in self.columns])
+        self._n_values = np.array([float(c.n_values) for c in self.columns])
+        self._last_category = self._n_values - 1.0
 
     def conditioned_on(self, tokens: FloatArray) -> "FlatSpace":
         """The same parameters, with the conditions that (N, T) tokens of trials show.
@@ -136,6 +146,26 @@ class FlatSpace(SearchSpace[dict[str, Any]]):
     def sample_tokens(self, n: int, rng: np.random.Generator) -> FloatArray:
         tokens = np.stack([column.sample(n, rng) for column in self.columns], axis=1)
         return self.canonicalize(tokens)[0]
+
+    def mutate_tokens(
+        self, tokens: FloatArray, rng: np.random.Generator, *, reach: float = 1.0
+    ) -> FloatArray:
+        """Change one parameter and few others, or move all numbers a little; without NaN."""
+        step, fine_step = ((low, reach * high) for low, high in (_STEP, _FINE_STEP))
+        is_fine = rng.random(len(tokens)) < _SHARE_OF_FINE_MOVES * bool(self._numbers)
+        mutated = self._change_few(tokens, step, rng)
+        fine = move_numbers(tokens[is_fine], self._n_values, fine_step, rng)
+        mutated[is_fine] = np.where(self._is_categorical, tokens[is_fine], fine)
+        return mutated
+
+    def _change_few(
+        self, tokens: FloatArray, step: tuple[float, float], rng: np.random.Generator
+    ) -> FloatArray:
+        chosen = choose_tokens(np.ones(tokens.shape, dtype=bool), rng)
+        n_categories = np.where(self._is_categorical, self._n_values, 2.0)
+        categories = other_choices(tokens, n_categories, rng)
+        numbers = move_numbers(tokens, self._n_values, step, rng)
+        return np.where(chosen, np.where(self._is_categorical, categories, numbers), tokens)
 
     def enumerate_tokens(self) -> FloatArray:
         """(N, T) all points.

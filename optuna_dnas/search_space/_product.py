@@ -15,6 +15,7 @@ from optuna.distributions import BaseDistribution
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
+from optuna_dnas._typing import TokenArray
 from optuna_dnas.encoding import Vocabulary
 from optuna_dnas.search_space._activity import Activity
 from optuna_dnas.search_space._base import ArchitectureT
@@ -27,6 +28,10 @@ from optuna_dnas.search_space._factors import FactorModel
 from optuna_dnas.search_space._flat import FlatSpace
 from optuna_dnas.search_space._picture import Picture
 from optuna_dnas.search_space._picture import stack
+
+
+# Moves change only the architecture, only the others, or both. Not tuned.
+_SHARES = (0.4, 0.3, 0.3)
 
 
 class Setting(NamedTuple, Generic[ArchitectureT]):
@@ -159,6 +164,23 @@ class ProductSpace(SearchSpace[Setting[ArchitectureT]]):
     def sample_written_tokens(self, n: int, rng: np.random.Generator) -> FloatArray:
         return self._with_others(self.architectures.sample_written_tokens(n, rng), rng)
 
+    def mutate_tokens(
+        self, tokens: FloatArray, rng: np.random.Generator, *, reach: float = 1.0
+    ) -> FloatArray:
+        """The architecture, the others, or both; an inactive one is anything afterwards."""
+        architectures, others = self.split(tokens)
+        others = np.where(np.isnan(others), self.others.sample_tokens(len(others), rng), others)
+        mutated = (
+            self.architectures.mutate_tokens(architectures, rng, reach=reach),
+            self.others.mutate_tokens(others, rng, reach=reach),
+        )
+        return np.column_stack(mix_moves((architectures, others), mutated, rng))
+
+    @property
+    def numbers_of_choices(self) -> FloatArray | None:
+        """Of the architectures' tokens."""
+        return self.architectures.numbers_of_choices
+
     def enumerate_tokens(self) -> FloatArray:
         """(N, T) all settings.
 
@@ -250,6 +272,19 @@ class ProductFactors(FactorModel):
     def measure(self, tokens: FloatArray) -> FloatArray:
         parts = zip(self._space.parts, self._space.split(tokens), strict=True)
         return np.concatenate([part.factor_model.measure(own) for part, own in parts], axis=1)
+
+
+def mix_moves(
+    before: tuple[TokenArray, FloatArray],
+    after: tuple[TokenArray, FloatArray],
+    rng: np.random.Generator,
+) -> list[TokenArray]:
+    """(N, .) of the architectures, and (N, .) of the others -> the same, not always both moved."""
+    kind = rng.choice(3, len(before[0]), p=_SHARES)[:, None]
+    return [
+        np.where(kind == stays, old, new)
+        for stays, old, new in zip((1, 0), before, after, strict=True)
+    ]
 
 
 def together(

@@ -5,6 +5,7 @@ from optuna_dnas.strategies._base import SamplingStrategy
 from optuna_dnas.strategies._config import SearchConfig
 from optuna_dnas.strategies._hypervolume import non_dominated
 from optuna_dnas.strategies._moves import LatentGradient
+from optuna_dnas.strategies._moves import Mutations
 from optuna_dnas.strategies._moves import Neighbourhood
 from optuna_dnas.strategies._moves import WholeSpace
 from optuna_dnas.strategies._query import Proposal
@@ -26,6 +27,7 @@ __all__ = [
     "DenseRegions",
     "LatentGradient",
     "LatentSearch",
+    "Mutations",
     "Neighbourhood",
     "Observations",
     "PromisingRegions",

@@ -7,13 +7,13 @@ from typing import ClassVar
 import numpy as np
 
 from optuna_dnas._checks import check_positive
-from optuna_dnas._typing import FloatArray
+from optuna_dnas._typing import TokenArray
 from optuna_dnas.strategies._state import SearchState
 
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingStrategy(abc.ABC):
-    """A source of candidates in latent space.
+    """A source of candidates, most of them in latent space.
 
     Args:
         share: How many candidates, as a share of ``n_candidates``. Shares that add up to more than
@@ -22,6 +22,9 @@ class SamplingStrategy(abc.ABC):
 
     source: ClassVar[str]
     """What a trial keeps as its provenance."""
+
+    in_latent: ClassVar[bool] = True
+    """Whether it proposes codes, which are decoded; if not, tokens."""
 
     share: float
 
@@ -39,8 +42,8 @@ class SamplingStrategy(abc.ABC):
         return False
 
     @abc.abstractmethod
-    def propose(self, state: SearchState, n: int, rng: np.random.Generator) -> FloatArray:
-        """About ``n`` codes (n, D); none where the strategy has nothing to say."""
+    def propose(self, state: SearchState, n: int, rng: np.random.Generator) -> TokenArray:
+        """About ``n`` codes (n, D), or tokens (n, T); none where it has nothing to say."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Moves from the best architectures, and draws from the whole space."""
+"""Moves from the best architectures, in latent space or not, and draws from the whole space."""
 
 from dataclasses import dataclass
 import math
@@ -9,6 +9,7 @@ import numpy as np
 from optuna_dnas._checks import check_not_negative
 from optuna_dnas._checks import check_positive
 from optuna_dnas._typing import FloatArray
+from optuna_dnas._typing import TokenArray
 from optuna_dnas.strategies._base import EliteStrategy
 from optuna_dnas.strategies._base import SamplingStrategy
 from optuna_dnas.strategies._state import SearchState
@@ -41,14 +42,43 @@ class Neighbourhood(EliteStrategy):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 1 <= self.limited_reach < math.inf:
-            message = "`limited_reach` must be finite and at least 1, but got"
-            raise ValueError(f"{message} {self.limited_reach}.")
+        _check_reach(self.limited_reach)
 
     def propose(self, state: SearchState, n: int, rng: np.random.Generator) -> FloatArray:
         centres = state.elite[: self.top_k]
         reach = 1.0 if state.cost_headroom is None else self.limited_reach
         return state.latent.perturb(centres[rng.integers(0, len(centres), n)], rng, reach=reach)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutations(EliteStrategy):
+    """Change few tokens of the best architectures, whatever the latent space has for near.
+
+    A code that was learned within seconds does not come back as what it was, and moves of it
+    change what should have stayed; an option that the best architectures do not have is out of its
+    reach.
+
+    Args:
+        share: Its share of all candidates.
+        top_k: How many of the best are changed.
+        limited_reach: See `Neighbourhood`.
+    """
+
+    source: ClassVar[str] = "mutation"
+    in_latent: ClassVar[bool] = False
+    top_k: int = 8
+    limited_reach: float = 2.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_reach(self.limited_reach)
+
+    def propose(self, state: SearchState, n: int, rng: np.random.Generator) -> TokenArray:
+        parents = state.elite_tokens[: self.top_k]
+        reach = 1.0 if state.cost_headroom is None else self.limited_reach
+        return state.space.mutate_tokens(
+            parents[rng.integers(0, len(parents), n)], rng, reach=reach
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +124,11 @@ class LatentGradient(EliteStrategy):
         steps = self.max_step * np.arange(1, n_steps + 1) / n_steps
         moved = centres + steps[:, None, None] * downhill  # (S, K, D)
         return moved.reshape(-1, centres.shape[1])[:n]
+
+
+def _check_reach(reach: float) -> None:
+    if not 1 <= reach < math.inf:
+        raise ValueError(f"`limited_reach` must be finite and at least 1, but got {reach}.")
 
 
 def _unit(vectors: FloatArray) -> FloatArray:

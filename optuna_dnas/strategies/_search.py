@@ -178,8 +178,7 @@ class LatentSearch:
         ]
         # Each objective is predicted of each candidate: no more often than two objectives are.
         n_candidates = self._config.n_candidates * 2 // max(n_objectives, 2)
-        codes, sources = _sample_codes(states, self._config.strategies, n_candidates, rng)
-        raw = fitted.latent.decode(codes)
+        raw, sources = _sample(states, self._config.strategies, n_candidates, rng)
         taken = query.taken - query.open.keys() if query.open else query.taken
         candidates = select_new(space, raw, taken=taken, fixed=query.fixed)
         candidates = within_limits(space, candidates, query.cost_limits)
@@ -227,15 +226,15 @@ class LatentSearch:
             if self._config.avoids_ties
             else np.lexsort((scores, observations.violations))
         )
-        best = order[: self._n_elite]
-        elite = fitted.latent.encode(observations.tokens[best])
+        best = observations.tokens[order[: self._n_elite]]
+        elite = fitted.latent.encode(best)
         inactive = np.isnan(elite)
         if inactive.any():
             # What an elite did not have is open: anything may stand there.
             elite = np.where(inactive, fitted.latent.sample_prior(len(elite), rng), elite)
         limited_costs = np.flatnonzero(limits.has_maximum(space.cost_names)).tolist()
         headroom = partial(cost_headroom, space, fitted, limits) if limited_costs else None
-        return SearchState(fitted, elite, direction, headroom, limited_costs)
+        return SearchState(space, fitted, best, elite, direction, headroom, limited_costs)
 
     @property
     def _n_elite(self) -> int:
@@ -256,8 +255,7 @@ class LatentSearch:
             direction = sample_directions(1, observations.values.shape[1], rng)[0]
             limits = CostLimits()
             state = self._state(self._space, fitted, observations, limits, direction, rng)
-            codes, _ = _sample_codes([state], strategies, n, rng)
-            raw = np.concatenate([fitted.latent.decode(codes), raw])
+            raw = np.concatenate([_sample([state], strategies, n, rng)[0], raw])
         tokens = select_new(self._space, raw, taken=taken, fixed={}).canonical[:n]
         means = fitted.objectives.mean(fitted.features(tokens))
         return Labelled(tokens, means, self._space.token_costs(tokens))
@@ -290,22 +288,26 @@ def _after(proposals: Iterator[Proposal], n_skipped: int) -> Proposal | None:
     return next(itertools.islice(proposals, n_skipped, None), None)
 
 
-def _sample_codes(
+def _sample(
     states: Sequence[SearchState],
     strategies: Sequence[SamplingStrategy],
     n: int,
     rng: np.random.Generator,
-) -> tuple[FloatArray, list[str]]:
-    """About n codes (n, D) if shares add up to 1, and the names of their strategies."""
+) -> tuple[TokenArray, list[str]]:
+    """About n tokens (n, T) if shares add up to 1, and the names of their strategies."""
     shares = np.array([strategy.share for strategy in strategies])
     sizes = np.ceil(n / len(states) * shares).astype(int).tolist()
     codes: list[FloatArray] = []
-    sources: list[str] = []
+    tokens: list[TokenArray] = []
+    sources: tuple[list[str], list[str]] = [], []
     for state in states:
         for strategy, size in zip(strategies, sizes, strict=True):
-            codes.append(strategy.propose(state, size, rng))
-            sources += [strategy.source] * len(codes[-1])
-    return np.concatenate(codes), sources
+            proposed = strategy.propose(state, size, rng)
+            (codes if strategy.in_latent else tokens).append(proposed)
+            sources[not strategy.in_latent].extend([strategy.source] * len(proposed))
+    # All at once, which is faster.
+    decoded = [states[0].latent.decode(np.concatenate(codes))] if codes else []
+    return np.concatenate([*decoded, *tokens]), [*sources[0], *sources[1]]
 
 
 def _rows_of(keys: Collection[bytes], canonical: TokenArray) -> IntArray | None:

@@ -1,11 +1,12 @@
 """What a sampling strategy may look at.
 
-N: architectures, T: tokens, M: objectives, C: constraints, K: best codes, D: latent dimensions.
+N: architectures, T: tokens, M: objectives, C: constraints, K: best ones, D: latent dimensions.
 """
 
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import TokenArray
 from optuna_dnas.controller import FittedController
 from optuna_dnas.controller import Latent
+from optuna_dnas.search_space import SearchSpace
 from optuna_dnas.strategies._reports import comparable_values
 from optuna_dnas.strategies._reports import Reports
 
@@ -89,15 +91,19 @@ class SearchState:
     """A fitted controller, and the best architectures in one direction of the objectives.
 
     Args:
+        space: With the conditions that were seen.
         fitted: Latent and predictors.
-        elite: (K, D) codes of the best architectures, the best first, without NaN.
+        elite_tokens: (K, T) the best architectures, the best first.
+        elite: (K, D) their codes, without NaN.
         direction: (M,) positive weights of the objectives.
         cost_headroom: (N, D) codes -> (N,) how far below its maximum a cost stays, as a share of
             it, for the tightest one; negative beyond any limit. `None` without a maximum.
         limited_costs: Which of the costs have a maximum.
     """
 
+    space: SearchSpace[Any]
     fitted: FittedController
+    elite_tokens: TokenArray
     elite: FloatArray
     direction: FloatArray
     cost_headroom: Callable[[FloatArray], FloatArray] | None = None

@@ -1,4 +1,7 @@
-"""Colours that the colour-blind can tell apart: Okabe & Ito, *Color Universal Design*, 2008."""
+"""Colours that the colour-blind can tell apart.
+
+Okabe & Ito, *Color Universal Design*, 2008, and a brown of ColorBrewer (Harrower & Brewer, 2003).
+"""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -6,6 +9,7 @@ from typing import NamedTuple
 
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
 SKY, YELLOW, VERMILLION = "#56B4E9", "#F0E442", "#D55E00"
+BROWN = "#8C510A"
 GREY, DARK = "#8A8F98", "#333333"
 
 HIGHLIGHT = VERMILLION
@@ -35,6 +39,7 @@ SOURCES = {
     "startup": GREY,
     "dense": BLUE,
     "local": ORANGE,
+    "mutation": BROWN,
     "prior": GREEN,
     "gradient": PURPLE,
     "edge": VERMILLION,

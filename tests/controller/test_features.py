@@ -19,9 +19,12 @@ from optuna_dnas.controller._disentangled import DisentangledLatent
 from optuna_dnas.controller._features import _N_REFERENCE
 from optuna_dnas.controller._features import _SEED
 from optuna_dnas.controller._product import ProductLatent
+from optuna_dnas.search_space import ArchitectureSpace
+from optuna_dnas.search_space import Choice
 from optuna_dnas.search_space import FlatSpace
 from optuna_dnas.search_space import NASBench101Space
 from optuna_dnas.search_space import ProductSpace
+from optuna_dnas.search_space import Repeat
 
 
 D, N_DESCRIPTORS = 6, 38
@@ -129,6 +132,26 @@ def test_features_of_a_code_are_those_of_what_it_decodes_to(latent: Disentangled
     assert np.isfinite(found).all()
     np.testing.assert_array_equal(found[:, :D], anywhere)
     np.testing.assert_array_equal(found[:, D:], features(decoded)[:, D:])
+
+
+def test_tokens_of_numbers_are_their_ranks_and_nan_where_they_are_absent() -> None:
+    space = ArchitectureSpace(
+        layers=Repeat(Choice(64, 16, 32), depth=(1, 2)), head=Choice("mean", "cls")
+    )
+    config = ControllerConfig(latent_dim=1, hidden_dim=4, step_dim=2, n_steps=1)
+    latent = DisentangledLatent.pretrained(
+        space.vocabulary, space.enumerate_tokens(), config, seed=0
+    )
+    features = Features(latent, space, with_tokens=True, with_descriptors=False)
+    tokens = np.array([[1, 0, 1, 0], [0, 2, 3, 1]])  # two layers, and one
+    expected = [[1.0, 1.0, 0.0, 0.0], [0.0, 0.5, np.nan, 1.0]]
+    np.testing.assert_array_equal(features(tokens)[:, 1:], expected)
+    layout = features.layout
+    assert layout.is_categorical.tolist() == [False, False, False, False, True]
+    assert layout.group.tolist() == [0, 1, 2, 3, 4]
+    np.testing.assert_allclose(layout.typical_distance[1:4], 1 / 6)
+    assert layout.has_effect is not None
+    assert layout.has_effect.tolist() == [False, True, True, True, True]
 
 
 def test_tokens_are_categories_of_their_own_between_code_and_descriptors(

@@ -24,7 +24,7 @@ GRID: dict[str, BaseDistribution] = {
     "width": IntDistribution(8, 32, step=8),
 }
 N_GRID_POINTS = 2 * 4 * 4
-SOURCES = {"startup", "dense", "local", "prior", "gradient", "edge"}
+SOURCES = {"startup", "dense", "local", "prior", "gradient", "edge", "mutation"}
 MODEL_SOURCES = SOURCES - {"startup"}
 
 Kind = str  # "flat" or "cell"

@@ -15,14 +15,14 @@ from optuna_dnas.controller import IdentityLatent
 from optuna_dnas.controller import Predictor
 from optuna_dnas.search_space import FlatSpace
 from optuna_dnas.strategies import LatentGradient
+from optuna_dnas.strategies import Mutations
 from optuna_dnas.strategies import Neighbourhood
 from optuna_dnas.strategies import SearchState
 from optuna_dnas.strategies import WholeSpace
 
 
-LATENT = IdentityLatent(
-    FlatSpace({"x": FloatDistribution(0.0, 1.0), "y": FloatDistribution(0.0, 1.0)})
-)
+SPACE = FlatSpace({"x": FloatDistribution(0.0, 1.0), "y": FloatDistribution(0.0, 1.0)})
+LATENT = IdentityLatent(SPACE)
 ELITE = np.array([[0.9, 0.1], [0.5, 0.5], [0.1, 0.7]])
 
 
@@ -60,7 +60,9 @@ def make_state(
 ) -> SearchState:
     fitted = FittedController(Features(LATENT), objectives, costs)
     return SearchState(
+        SPACE,
         fitted,
+        elite,
         elite,
         np.ones(1) if direction is None else direction,
         limited_costs=[0] if is_limited else [],
@@ -160,7 +162,7 @@ def test_categories_are_not_moved() -> None:
 
     elite = np.array([[0.5, 2.0], [0.1, 0.0]])
     fitted = FittedController(Features(latent), AlongNumbers([0.2, 1.0]), None)
-    state = SearchState(fitted, elite, np.ones(1))
+    state = SearchState(space, fitted, elite, elite, np.ones(1))
     moved = move(LatentGradient(share=1.0), state, 8)
     np.testing.assert_array_equal(moved[:, 1], [2.0, 0.0] * 4)
 
@@ -189,6 +191,20 @@ def test_neighbours_go_farther_within_a_limit() -> None:
     assert np.abs(farther - ELITE[0]).mean() > np.abs(usual - ELITE[0]).mean()
 
 
+def test_mutations_are_those_of_the_best_only_and_are_no_codes() -> None:
+    strategy = Mutations(share=1.0, top_k=2, limited_reach=3.0)
+    state = replace(make_state(Flat()), elite=np.full((3, 2), np.nan))
+    limited = replace(state, cost_headroom=lambda codes: np.ones(len(codes)))
+    for of_state, reach in ((state, 1.0), (limited, 3.0)):
+        same = np.random.default_rng(0)
+        parents = ELITE[same.integers(0, 2, 500)]
+        expected = SPACE.mutate_tokens(parents, same, reach=reach)
+        mutated = strategy.propose(of_state, 500, np.random.default_rng(0))
+        np.testing.assert_array_equal(mutated, expected)
+    assert not strategy.in_latent
+    assert Neighbourhood(share=1.0).in_latent
+
+
 def test_the_whole_space_is_the_prior() -> None:
     codes = WholeSpace(share=1.0).propose(make_state(Flat()), 1_000, np.random.default_rng(0))
     assert codes.shape == (1_000, 2)
@@ -197,9 +213,10 @@ def test_the_whole_space_is_the_prior() -> None:
 
 
 def test_sources_tell_strategies_apart() -> None:
-    assert [s.source for s in (WholeSpace, Neighbourhood, LatentGradient)] == [
+    assert [s.source for s in (WholeSpace, Neighbourhood, Mutations, LatentGradient)] == [
         "prior",
         "local",
+        "mutation",
         "gradient",
     ]
 

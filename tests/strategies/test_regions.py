@@ -21,15 +21,14 @@ from optuna_dnas.strategies import PromisingRegions
 from optuna_dnas.strategies import SearchState
 
 
-LATENT = IdentityLatent(
-    FlatSpace(
-        {
-            "x": FloatDistribution(0.0, 1.0),
-            "y": FloatDistribution(0.0, 1.0),
-            "op": CategoricalDistribution("abcde"),
-        }
-    )
+SPACE = FlatSpace(
+    {
+        "x": FloatDistribution(0.0, 1.0),
+        "y": FloatDistribution(0.0, 1.0),
+        "op": CategoricalDistribution("abcde"),
+    }
 )
+LATENT = IdentityLatent(SPACE)
 FEATURES = Features(LATENT)
 
 
@@ -49,7 +48,8 @@ def make_state(
         layout=FEATURES.layout,
         rng=np.random.default_rng(0),
     )
-    return SearchState(FittedController(FEATURES, objectives, None), elite, np.ones(1), headroom)
+    fitted = FittedController(FEATURES, objectives, None)
+    return SearchState(SPACE, fitted, elite, elite, np.ones(1), headroom)
 
 
 # -- Eq. 4
