@@ -2,7 +2,9 @@
 
     python examples/own_space.py
 
-The learning rate and the dropout are searched together with the layers.
+The learning rate and the dropout are searched together with the layers. What is minimised is the
+loss: hundreds of these networks differ by an error or two of 797, which is less than what another
+seed changes.
 """
 
 import optuna
@@ -41,7 +43,7 @@ def build(architecture: Architecture, dropout: float) -> nn.Sequential:
 
 
 class Objective:
-    """Validation accuracy after some epochs; a seed of its own for each trial."""
+    """Validation loss after some epochs; a seed of its own for each trial."""
 
     def __init__(self, n_epochs: int = 12, batch_size: int = 64) -> None:
         digits = load_digits()
@@ -68,19 +70,23 @@ class Objective:
                 torch.autograd.backward(loss)
                 optimizer.step()
         network.eval()
+        pixels, labels = self.validation
         with torch.no_grad():
-            hits = network(self.validation[0]).argmax(dim=1) == self.validation[1]
-        return float(hits.float().mean())
+            logits = network(pixels)
+            loss = nn.functional.cross_entropy(logits, labels)
+        trial.set_user_attr("accuracy", float((logits.argmax(dim=1) == labels).float().mean()))
+        return float(loss)
 
 
 def main(n_trials: int = 60) -> None:
     """Print the best network, and what it was trained with."""
-    study = optuna.create_study(direction="maximize", sampler=DNASSampler(space=SPACE, seed=0))
+    study = optuna.create_study(direction="minimize", sampler=DNASSampler(space=SPACE, seed=0))
     study.optimize(Objective(), n_trials=n_trials)
     params = study.best_params
     print(SPACE.draw(SPACE.params_to_architecture(params)))
     print(f"rate {params['rate']:.2g}, dropout {params['dropout']:.2f}")
-    print(f"validation {study.best_value:.4f}")
+    accuracy = study.best_trial.user_attrs["accuracy"]
+    print(f"validation loss {study.best_value:.4f}, accuracy {accuracy:.4f}")
 
 
 if __name__ == "__main__":

@@ -20,19 +20,20 @@ _EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 class Trained(Case):
-    """Validation accuracy of an example's networks, of any cost.
+    """What an example's networks reach in validation, of any cost.
 
     Args:
         seed: Not used.
         example: The name of the example; its ``SPACE`` and ``Objective`` are those of a user.
+        direction: Of what its objective returns.
     """
 
     n_trials = 60
-    direction = StudyDirection.MAXIMIZE
     optimum = None
 
-    def __init__(self, seed: int, *, example: str) -> None:
+    def __init__(self, seed: int, *, example: str, direction: StudyDirection) -> None:
         super().__init__(seed)
+        self.direction = direction
         module = _load(example)
         self.space = module.SPACE.within({})
         self._objective: Callable[[optuna.Trial], float] = module.Objective()
@@ -52,6 +53,9 @@ def _load(example: str) -> ModuleType:
 
 
 TRAINED: dict[str, Callable[[int], Case]] = {
-    f"trained-{example}": functools.partial(Trained, example=example)
-    for example in ("own_space", "transformer")
+    f"trained-{example}": functools.partial(Trained, example=example, direction=direction)
+    for example, direction in (
+        ("own_space", StudyDirection.MINIMIZE),
+        ("transformer", StudyDirection.MAXIMIZE),
+    )
 }
