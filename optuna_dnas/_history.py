@@ -1,6 +1,6 @@
 """What a sampler remembers of a study: its trials as arrays, read once each.
 
-This is where a study's trials become arrays, and where directions become signs.
+This is where a study's trials become what a search has observed.
 """
 
 from bisect import bisect_left
@@ -23,6 +23,8 @@ from optuna.trial import TrialState
 
 from optuna_dnas._optuna_compat import published_params
 from optuna_dnas._optuna_compat import was_interrupted
+from optuna_dnas._trials import read_tokens
+from optuna_dnas._trials import signs_of
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.search_space import AskedParameters
@@ -101,7 +103,7 @@ class History:
     def __init__(self, space: SearchSpace[Any], directions: Sequence[StudyDirection]) -> None:
         self._space = space
         self._names = frozenset(space.distributions)
-        self._signs = np.array([-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in directions])
+        self._signs = signs_of(directions)
         self._finished = FinishedTrials()
         self._attempts = Attempts()
         self._columns: dict[str, int] = {}  # of constraints, by key
@@ -122,22 +124,18 @@ class History:
     def update(self, trials: Sequence[FrozenTrial]) -> None:
         """Read the trials that have finished since the last call."""
         finished = [t for t in self._finished.new(trials) if not was_interrupted(t)]
-        outcomes = map(self._outcome, finished)
-        new = [outcome for outcome in outcomes if self._space.covers(outcome.params)]
-        if not new:
+        outcomes = [self._outcome(trial) for trial in finished]
+        asked = [outcome.trial.distributions for outcome in outcomes]
+        found = read_tokens(self._space, [outcome.params for outcome in outcomes], asked)
+        if not len(found.rows):
             return
-        asked = [outcome.trial.distributions for outcome in new]
-        tokens, valid = self._space.trials_to_tokens([outcome.params for outcome in new], asked)
-        rows = np.flatnonzero(valid)
-        if not len(rows):
-            return
-        observed = [new[k] for k in rows]
+        observed = [outcomes[k] for k in found.rows]
         is_error = np.array([o.trial.state == TrialState.FAIL for o in observed])
-        self._attempts.add(token_keys(tokens[rows]), is_error)
+        self._attempts.add(token_keys(found.canonical), is_error)
         for outcome in observed:
             self._limits.read(outcome.params, outcome.trial.constraints)
         block = Observations(
-            tokens[rows],
+            found.canonical,
             np.array([o.values for o in observed]),
             np.array([_violation(o.trial) for o in observed]),
             self._constraints([o.trial for o in observed]),
@@ -166,14 +164,13 @@ class History:
         unsettled = self._finished.unsettled(trials)
         started = [trial for trial in unsettled if trial.state == TrialState.RUNNING]
         gone = _abandoned(started, trials)
-        published = [(t, published_params(t)) for t in started if t.number not in gone]
-        published = [(t, params) for t, params in published if self._space.covers(params)]
-        if not published:
+        alive = [trial for trial in started if trial.number not in gone]
+        if not alive:
             return {}
-        params, asked = [p for _, p in published], [t.distributions for t, _ in published]
-        tokens, valid = self._space.trials_to_tokens(params, asked)
-        numbers = itertools.compress((t.number for t, _ in published), valid)
-        return dict(zip(numbers, token_keys(tokens[valid]), strict=True))
+        params, asked = map(published_params, alive), [trial.distributions for trial in alive]
+        found = read_tokens(self._space, list(params), asked)
+        numbers = [alive[k].number for k in found.rows]
+        return dict(zip(numbers, token_keys(found.canonical), strict=True))
 
     def key(self, params: Mapping[str, Any]) -> bytes:
         """The key of an architecture, by which it is `taken`."""

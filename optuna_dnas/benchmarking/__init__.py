@@ -1,5 +1,6 @@
 """How samplers are compared: problems, searches that count queries, and paired tests."""
 
+from optuna_dnas._trials import is_feasible
 from optuna_dnas.benchmarking._comparison import Comparison
 from optuna_dnas.benchmarking._comparison import format_mean
 from optuna_dnas.benchmarking._comparison import format_p
@@ -10,7 +11,6 @@ from optuna_dnas.benchmarking._comparison import mean_and_error
 from optuna_dnas.benchmarking._comparison import OVERHEADS
 from optuna_dnas.benchmarking._comparison import REFERENCE
 from optuna_dnas.benchmarking._problem import CellProblem
-from optuna_dnas.benchmarking._problem import is_feasible
 from optuna_dnas.benchmarking._problem import Problem
 from optuna_dnas.benchmarking._problem import Progress
 from optuna_dnas.benchmarking._records import append_records

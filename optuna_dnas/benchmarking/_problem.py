@@ -9,6 +9,7 @@ import numpy as np
 import optuna
 from optuna.study import StudyDirection
 
+from optuna_dnas._trials import is_feasible
 from optuna_dnas.objectives import DigitsCellObjective
 from optuna_dnas.objectives import NASBench101Objective
 from optuna_dnas.search_space import SearchSpace
@@ -70,11 +71,6 @@ class Incumbent(Progress):
             self._lowest = self._sign * trial.value
             self._reported = self._problem.reported(trial)
         return self._reported
-
-
-def is_feasible(trial: optuna.trial.FrozenTrial) -> bool:
-    """Whether all constraints are met."""
-    return all(value <= 0 for value in trial.constraints.values())
 
 
 class CellProblem(Problem):

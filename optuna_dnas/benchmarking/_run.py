@@ -12,7 +12,7 @@ from typing import NamedTuple
 import optuna
 from optuna.trial import TrialState
 
-from optuna_dnas.benchmarking._problem import is_feasible
+from optuna_dnas._trials import is_feasible
 from optuna_dnas.benchmarking._problem import Problem
 from optuna_dnas.benchmarking._samplers import SamplerFactory
 

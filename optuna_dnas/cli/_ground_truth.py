@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
-from optuna.study import StudyDirection
 
+from optuna_dnas._trials import signs_of
 from optuna_dnas._typing import FloatArray
 from optuna_dnas.cli._benchmarks import Benchmark
 from optuna_dnas.cli._benchmarks import Goal
@@ -47,8 +47,7 @@ class GroundTruth:
     def __init__(self, benchmark: Benchmark, goal: Goal) -> None:
         self._objective = benchmark.objective
         self._metrics = goal.metrics
-        maximized = [d == StudyDirection.MAXIMIZE for d in self._objective.directions]
-        self._signs = np.where(maximized, -1.0, 1.0)  # (M,)
+        self._signs = signs_of(self._objective.directions)
         table = self._objective.table
         means = np.stack([table.mean(name) for name in goal.metrics], axis=1)
         known = ~np.isnan(means).any(axis=1)

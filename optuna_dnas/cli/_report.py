@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import optuna
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState
 
 from optuna_dnas._optuna_compat import SOURCE_KEY
+from optuna_dnas._trials import is_feasible
+from optuna_dnas._trials import signs_of
 from optuna_dnas.cli._ground_truth import GroundTruth
 from optuna_dnas.cli._storages import without_secrets
 from optuna_dnas.objectives import ArchitectureObjective
@@ -70,9 +71,9 @@ def _best_trials(study: optuna.Study) -> list[FrozenTrial]:
     rivals = [
         trial
         for trial in study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
-        if "architecture" in trial.user_attrs and max(trial.constraints.values(), default=0.0) <= 0
+        if "architecture" in trial.user_attrs and is_feasible(trial)
     ]
-    signs = [-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in study.directions]
+    signs = signs_of(study.directions)
     losses = np.array([trial.values for trial in rivals]).reshape(-1, len(signs)) * signs
     return [rivals[row] for row in non_dominated(losses)]
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from optuna.study import Study
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState
 
@@ -22,6 +21,9 @@ from optuna_dnas._metric import Metric
 from optuna_dnas._optuna_compat import get_logger
 from optuna_dnas._optuna_compat import get_trials
 from optuna_dnas._optuna_compat import SOURCE_KEY
+from optuna_dnas._trials import is_feasible
+from optuna_dnas._trials import read_tokens
+from optuna_dnas._trials import signs_of
 from optuna_dnas._typing import BoolArray
 from optuna_dnas._typing import FloatArray
 from optuna_dnas._typing import IntArray
@@ -154,23 +156,21 @@ def evaluated(study: Study, space: SearchSpace[Any] | None = None) -> Evaluated:
     space = space or declared_space(study) or recognize_part(known.distributions)
     if known.distributions:
         space = together(space, known.distributions, known.other_ranges)
-    trials = [] if space is None else [t for t in trials if space.covers(t.params)]
-    if space is not None and trials:
-        tokens, valid = space.trials_to_tokens(
-            [trial.params for trial in trials], [trial.distributions for trial in trials]
+    if space is not None:
+        rows, tokens = read_tokens(
+            space, [trial.params for trial in trials], [trial.distributions for trial in trials]
         )
-        trials = [trial for trial, is_valid in zip(trials, valid, strict=True) if is_valid]
+        trials = [trials[row] for row in rows]
     if space is None or not trials:
         raise ValueError(f"The study {study.study_name!r} has no completed trial.")
-    canonical = tokens[valid]
     metrics = declared_metrics(study)
-    costs = _costs(space, trials, canonical, metrics)
+    costs = _costs(space, trials, tokens, metrics)
     return Evaluated(
         space=space,
         metric_names=metric_names(study),
-        signs=signs(study),
+        signs=signs_of(study.directions),
         trials=tuple(trials),
-        tokens=canonical,
+        tokens=tokens,
         values=np.array([trial.values for trial in trials]),
         cost_names=costs.names,
         costs=costs.amounts,
@@ -188,19 +188,9 @@ def metric_names(study: Study) -> tuple[str, ...]:
     return ("value",) if n == 1 else tuple(f"value {k}" for k in range(n))
 
 
-def signs(study: Study) -> FloatArray:
-    """(M,) what values are multiplied with to be minimised."""
-    return np.array([-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in study.directions])
-
-
 def source_of(trial: FrozenTrial) -> str:
     """Which part of the search proposed a trial; ``independent`` if it was no `DNASSampler`."""
     return str(trial.user_attrs.get(SOURCE_KEY, "independent"))
-
-
-def is_feasible(trial: FrozenTrial) -> bool:
-    """As Optuna sees it."""
-    return all(value <= 0 for value in trial.constraints.values())
 
 
 def _finite(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
