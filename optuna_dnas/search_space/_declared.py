@@ -327,7 +327,7 @@ class ArchitectureSpace(SearchSpace[Architecture]):
         numbers = np.full(self.vocabulary.legal.shape, np.nan)
         for of_leaf, leaf in zip(numbers, self.leaves, strict=True):
             if leaf.value.is_ordered:
-                ranks = np.argsort(np.argsort(leaf.value.values))
+                ranks = leaf.value.ranks
                 of_leaf[: len(ranks)] = ranks / max(len(ranks) - 1, 1)
         return numbers
 

@@ -188,9 +188,17 @@ class Value(Part):
     def rows(self) -> Iterator[tuple[int, ...]]:
         return ((k,) for k in range(len(self.values)))
 
+    @property
+    def ranks(self) -> IntArray:
+        """(n,) of the values, which are numbers: the place of each in their order."""
+        return np.argsort(np.argsort(self.values))
+
     def descriptors(self, tokens: TokenArray) -> FloatArray:
         """Numbers by their rank."""
-        return tokens.astype(float) if self.is_ordered else super().descriptors(tokens)
+        if not self.is_ordered:
+            return super().descriptors(tokens)
+        ranks: FloatArray = self.ranks[tokens].astype(float)
+        return ranks
 
 
 @dataclass(frozen=True, init=False)
@@ -445,7 +453,7 @@ class Repeat(Part):
             counts = (of_blocks[:, :, None] == np.arange(n)).sum(axis=1).astype(float)  # (N, n)
             columns += list(counts.T)
             if value.is_ordered:
-                columns.append(counts @ np.arange(n) / np.maximum(counts.sum(axis=1), 1))
+                columns.append(counts @ value.ranks / np.maximum(counts.sum(axis=1), 1))
         return np.stack(columns, axis=1)
 
     def factors(self, name: str) -> tuple[list[Factor], list[Factor]]:

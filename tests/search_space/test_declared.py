@@ -208,6 +208,20 @@ def test_descriptors_count_what_is_there() -> None:
     np.testing.assert_allclose(described, expected)
 
 
+def test_numbers_count_by_their_order_not_by_the_one_they_are_written_in() -> None:
+    written, ordered = (
+        ArchitectureSpace(
+            layers=Repeat({"width": Choice(*widths)}, depth=(1, 2)), stem=Choice(*widths)
+        )
+        for widths in ((64, 16, 32), (16, 32, 64))
+    )
+    params = ordered.tokens_to_params(ordered.enumerate_tokens())
+    of_written, of_ordered = (
+        space.descriptors(space.params_to_tokens(params))[:, -2:] for space in (written, ordered)
+    )
+    np.testing.assert_array_equal(of_written, of_ordered)
+
+
 def test_descriptors_of_a_space_of_plain_categories_are_none() -> None:
     space = ArchitectureSpace(op=Choice("conv", "pool"))
     assert space.descriptors(space.enumerate_tokens()).shape == (2, 0)
