@@ -5,6 +5,7 @@ from dataclasses import replace
 from benchmarks.peers import BananasSampler
 from benchmarks.peers import CellSampler
 from benchmarks.peers import LocalSearchSampler
+from benchmarks.peers import NASBowlSampler
 from benchmarks.peers import RegularizedEvolutionSampler
 from optuna_dnas import DNASConfig
 from optuna_dnas import DNASSampler
@@ -44,6 +45,7 @@ CONTENDERS: dict[str, SamplerFactory] = SAMPLERS | {
     "DNAS (paper), not dense": _dnas(ablated(dense=False, disentangled=True)),
     "DNAS (paper), not disentangled": _dnas(ablated(dense=True, disentangled=False)),
     "SemiNAS": _dnas(ablated(dense=False, disentangled=False)),
+    "NAS-BOWL": lambda seed, space: NASBowlSampler(space, seed),
     "BANANAS": lambda seed, space: BananasSampler(space, seed),
     "Local search": lambda seed, space: LocalSearchSampler(space, seed),
     "Evolution (20)": lambda seed, space: RegularizedEvolutionSampler(

@@ -8,6 +8,7 @@ from benchmarks.peers._base import CellSampler
 from benchmarks.peers._base import History
 from benchmarks.peers._evolution import RegularizedEvolutionSampler
 from benchmarks.peers._local_search import LocalSearchSampler
+from benchmarks.peers._nasbowl import NASBowlSampler
 
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "CellSampler",
     "History",
     "LocalSearchSampler",
+    "NASBowlSampler",
     "RegularizedEvolutionSampler",
 ]

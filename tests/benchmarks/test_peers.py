@@ -9,6 +9,7 @@ import optuna
 from optuna.trial import create_trial
 from optuna.trial import TrialState
 import pytest
+from scipy.stats import spearmanr
 import torch
 
 from benchmarks.contenders import CONTENDERS
@@ -16,12 +17,17 @@ from benchmarks.peers import BananasSampler
 from benchmarks.peers import CellSampler
 from benchmarks.peers import History
 from benchmarks.peers import LocalSearchSampler
+from benchmarks.peers import NASBowlSampler
 from benchmarks.peers import RegularizedEvolutionSampler
 from benchmarks.peers._base import cell_keys
 from benchmarks.peers._mlp_ensemble import predict_by_ensemble
 from benchmarks.peers._moves import mutate
 from benchmarks.peers._moves import neighbours
+from benchmarks.peers._nasbowl import assignment_kernel
+from benchmarks.peers._nasbowl import expected_improvements
+from benchmarks.peers._nasbowl import to_targets
 from benchmarks.peers._path_encoding import encode_paths
+from optuna_dnas.search_space import ModelSpec
 from optuna_dnas.search_space import NASBench101Space
 
 
@@ -37,10 +43,13 @@ def make_peers(space: NASBench101Space, seed: int = 0) -> list[CellSampler]:
         RegularizedEvolutionSampler(space, seed, population_size=8, tournament_size=4),
         LocalSearchSampler(space, seed, n_initial=3),
         BananasSampler(space, seed),
+        NASBowlSampler(space, seed),
     ]
 
 
-PEERS = pytest.mark.parametrize("k", range(4), ids=["random", "evolution", "local", "bananas"])
+PEERS = pytest.mark.parametrize(
+    "k", range(5), ids=["random", "evolution", "local", "bananas", "nas-bowl"]
+)
 
 
 def loss_of(space: NASBench101Space, params: Params) -> float:
@@ -84,7 +93,7 @@ def test_all_but_the_uniform_search_beat_it() -> None:
                 for seed in range(4)
             ]
         )
-        for k in range(4)
+        for k in range(5)
     )
     assert max(others) < uniform
 
@@ -264,3 +273,58 @@ def test_the_ensemble_learns_by_heart_and_leaves_no_trace() -> None:
     assert np.abs(np.median(predicted, axis=0) - targets).mean() < 0.2
     assert predicted.std(axis=0).mean() > 0
     assert torch.equal(state, torch.get_rng_state())
+
+
+# -- NAS-BOWL
+
+
+def test_the_assignment_kernel_compares_histograms_of_labels() -> None:
+    chain, branch = (
+        SPACE.architecture_to_params(
+            ModelSpec(matrix, ["input", "conv3x3-bn-relu", "conv3x3-bn-relu", "output"])
+        )
+        for matrix in (
+            [[0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 0]],
+            [[0, 1, 1, 0], [0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 0]],
+        )
+    )
+    tokens = SPACE.params_to_tokens([chain, branch])
+    # Vertices agree; with their successors, the output and the convolution before it do.
+    np.testing.assert_allclose(
+        assignment_kernel(SPACE, tokens, n_iterations=1), [[1, 6 / 8], [6 / 8, 1]]
+    )
+
+
+def test_the_assignment_kernel_is_a_kernel_and_knows_isomorphic_cells() -> None:
+    rng = np.random.default_rng(0)
+    tokens = SPACE.sample_tokens(40, rng)
+    kernel = assignment_kernel(SPACE, tokens, n_iterations=2)
+    np.testing.assert_allclose(np.diag(kernel), 1)
+    np.testing.assert_array_equal(kernel, kernel.T)
+    assert np.linalg.eigvalsh(kernel).min() > -1e-9
+    drawn = mutate(SPACE, tokens[0], 500, rng, edge_rate=0.1)
+    (wanted,) = cell_keys(SPACE, tokens[:1])
+    same = [k for k, key in enumerate(cell_keys(SPACE, drawn)) if key == wanted]
+    assert len(same) > 5
+    again = assignment_kernel(SPACE, np.concatenate([tokens[:1], drawn[same]]), n_iterations=2)
+    np.testing.assert_allclose(again, 1)
+
+
+def test_improvements_are_expected_where_good_cells_are_near() -> None:
+    rng = np.random.default_rng(0)
+    tokens = SPACE.sample_tokens(150, rng)
+    costs = np.array([loss_of(SPACE, p) for p in SPACE.tokens_to_params(tokens)])
+    targets = to_targets(costs)
+    assert targets.mean() == pytest.approx(0, abs=1e-9)
+    assert targets.std() == pytest.approx(1)
+    improvements = expected_improvements(SPACE, tokens[:100], targets[:100], tokens[100:])
+    assert (improvements >= 0).all()
+    assert spearmanr(improvements, targets[100:]).statistic > 0.5
+
+
+def test_accuracies_are_regressed_on_as_logarithms_of_errors() -> None:
+    accuracies = np.array([0.1, 0.9, 0.94])
+    expected = -np.log(1 - accuracies)
+    targets = to_targets(-accuracies)
+    np.testing.assert_allclose(targets, (expected - expected.mean()) / expected.std())
+    np.testing.assert_array_equal(to_targets(np.full(3, -0.5)), 0)
