@@ -7,6 +7,7 @@ from benchmarks.peers import CellSampler
 from benchmarks.peers import LocalSearchSampler
 from benchmarks.peers import NASBowlSampler
 from benchmarks.peers import RegularizedEvolutionSampler
+from benchmarks.peers import SMACSampler
 from optuna_dnas import DNASConfig
 from optuna_dnas import DNASSampler
 from optuna_dnas.benchmarking import SamplerFactory
@@ -41,6 +42,7 @@ def _dnas(config: DNASConfig) -> SamplerFactory:
 
 
 CONTENDERS: dict[str, SamplerFactory] = SAMPLERS | {
+    "SMAC": lambda seed, _: SMACSampler(seed),
     "DNAS (paper)": _dnas(DNASConfig.paper()),
     "DNAS (paper), not dense": _dnas(ablated(dense=False, disentangled=True)),
     "DNAS (paper), not disentangled": _dnas(ablated(dense=True, disentangled=False)),
@@ -54,4 +56,4 @@ CONTENDERS: dict[str, SamplerFactory] = SAMPLERS | {
     "Evolution (50)": lambda seed, space: RegularizedEvolutionSampler(space, seed),
     "Random cells": lambda seed, space: CellSampler(space, seed),
 }
-"""The peers from BANANAS to random cells need a space of cells."""
+"""The peers from NAS-BOWL to random cells need a space of cells, and SMAC needs ``smac``."""

@@ -69,7 +69,7 @@ def _joint_search() -> SearchConfig:
         strategies=(
             DenseRegions(share=0.225, top_k=10),
             Neighbourhood(share=0.20, top_k=16),
-            Mutations(share=0.50),
+            Mutations(share=0.50, top_k=16),
             WholeSpace(share=0.05),
             LatentGradient(share=0.025),
             CostEdge(share=0.40),  # on top, where there is a limit

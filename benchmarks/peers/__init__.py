@@ -1,4 +1,6 @@
-"""Published searches of cells as Optuna samplers, with their authors' settings, to compare with.
+"""Published searches as Optuna samplers, with their authors' settings, to compare with.
+
+All but SMAC search cells.
 
 They serve benchmarks in one process: some keep state between asks, and a sampler is for one study.
 """
@@ -9,6 +11,7 @@ from benchmarks.peers._base import History
 from benchmarks.peers._evolution import RegularizedEvolutionSampler
 from benchmarks.peers._local_search import LocalSearchSampler
 from benchmarks.peers._nasbowl import NASBowlSampler
+from benchmarks.peers._smac import SMACSampler
 
 
 __all__ = [
@@ -18,4 +21,5 @@ __all__ = [
     "LocalSearchSampler",
     "NASBowlSampler",
     "RegularizedEvolutionSampler",
+    "SMACSampler",
 ]

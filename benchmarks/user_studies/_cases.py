@@ -8,6 +8,7 @@ import warnings
 import optuna
 from optuna.samplers import BaseSampler
 
+from benchmarks.peers import SMACSampler
 from benchmarks.user_studies._case import Case
 from benchmarks.user_studies._case import run_case
 from benchmarks.user_studies._costs import COSTS
@@ -45,7 +46,10 @@ def _untold(make: SamplerFactory, seed: int, space: SearchSpace[Any] | None) -> 
 
 CONTENDERS: dict[str, SamplerFactory] = {
     name: functools.partial(_untold, make) for name, make in SAMPLERS.items()
-} | {"DNAS (space)": lambda seed, space: DNASSampler(seed=seed, space=space)}
+} | {
+    "DNAS (space)": lambda seed, space: DNASSampler(seed=seed, space=space),
+    "SMAC": lambda seed, _: SMACSampler(seed),
+}
 
 
 def run(search: Search) -> dict[str, Any]:
