@@ -26,9 +26,9 @@ def check_space(space: SearchSpace[Any], *, n: int = 64, seed: int = 0) -> None:
     """Check that the methods of a space agree with one another.
 
     What is checked needs no evaluation: parameters, tokens and architectures are ways to write the
-    same; the canonical form is valid, and that of itself; equivalent architectures have one hash,
-    and no others; descriptors and costs are finite, of one shape, and do not hang on what else is
-    asked about; a trial is asked for what there is.
+    same; the canonical form is valid, and that of itself; mutations are legal; equivalent
+    architectures have one hash, and no others; descriptors and costs are finite, of one shape, and
+    do not hang on what else is asked about; a trial is asked for what there is.
 
     Args:
         space: Any space, one of your own above all.
@@ -52,6 +52,7 @@ class _Check:
     def run(self) -> None:
         tokens = self._sampled()
         self._canonical(tokens)
+        self._mutations(tokens)
         self._parameters(tokens)
         self._architectures(tokens)
         self._descriptors(tokens)
@@ -113,6 +114,34 @@ class _Check:
         n_choices = [token.n_choices for token in self._space.vocabulary.tokens]
         drawn = rng.integers(0, n_choices, tokens.shape)
         return np.where(rng.random(tokens.shape) < 0.5, drawn, tokens).astype(tokens.dtype)
+
+    def _mutations(self, tokens: TokenArray) -> None:
+        before = tokens.copy()
+        with self._of("mutate_tokens"):
+            mutated = self._space.mutate_tokens(tokens, np.random.default_rng(self._seed))
+        self._require(
+            _equal(tokens, before), "mutate_tokens", "must not change its argument, but does"
+        )
+        self._require(
+            np.shape(mutated) == tokens.shape,
+            "mutate_tokens",
+            f"must return shape {tokens.shape}, but returned {np.shape(mutated)}",
+        )
+        if self._space.vocabulary is not None:
+            with self._of("mutate_tokens"):
+                self._space.vocabulary.check(mutated)
+        with self._of("numbers_of_choices"):
+            numbers = self._space.numbers_of_choices
+        if numbers is None:
+            return
+        assert self._space.vocabulary is not None
+        shape = self._space.vocabulary.legal.shape
+        self._require(
+            numbers.shape == shape and not ((numbers < 0) | (numbers > 1)).any(),
+            "numbers_of_choices",
+            f"must be numbers in [0, 1], or NaN, of shape {shape}, a row a token, but is of shape "
+            f"{numbers.shape}, from {np.nanmin(numbers)} to {np.nanmax(numbers)}",
+        )
 
     def _canonicalize(self, tokens: TokenArray) -> tuple[TokenArray, np.ndarray]:
         with self._of("canonicalize"):

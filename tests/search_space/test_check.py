@@ -114,6 +114,34 @@ class NoMask(Correct):
         return super().canonicalize(tokens)[0], np.ones(len(tokens))
 
 
+class MutatesInPlace(Correct):
+    def mutate_tokens(
+        self, tokens: TokenArray, rng: np.random.Generator, *, reach: float = 1.0
+    ) -> IntArray:
+        tokens[:, 0] = 1
+        return tokens
+
+
+class FewMutations(Correct):
+    def mutate_tokens(
+        self, tokens: TokenArray, rng: np.random.Generator, *, reach: float = 1.0
+    ) -> IntArray:
+        return super().mutate_tokens(tokens, rng, reach=reach)[:3]
+
+
+class MutatesTooFar(Correct):
+    def mutate_tokens(
+        self, tokens: TokenArray, rng: np.random.Generator, *, reach: float = 1.0
+    ) -> IntArray:
+        return super().mutate_tokens(tokens, rng, reach=reach) + 5
+
+
+class WideNumbers(Correct):
+    @property
+    def numbers_of_choices(self) -> FloatArray:  # type: ignore[override]
+        return np.full(self.vocabulary.legal.shape, 2.0)
+
+
 class OneNumber(Correct):
     def descriptors(self, tokens: TokenArray) -> FloatArray:
         return np.asarray(tokens.sum(axis=1), dtype=float)
@@ -221,6 +249,10 @@ def _of_other_names(architecture: Mapping[str, Any]) -> Cost:
         (Forgetful(), "canonicalize", "must not change its argument"),
         (AllInvalid(), "canonicalize", "must find sampled tokens valid"),
         (NoMask(), "canonicalize", "64 booleans"),
+        (MutatesInPlace(), "mutate_tokens", "must not change its argument"),
+        (FewMutations(), "mutate_tokens", r"must return shape \(64, 12\), but returned \(3, 12\)"),
+        (MutatesTooFar(), "mutate_tokens", "has no choice"),
+        (WideNumbers(), "numbers_of_choices", r"must be numbers in \[0, 1\]"),
         (OneNumber(), "descriptors", "a row an architecture"),
         (Standardized(), "descriptors", "must treat each row alone"),
         (Infinite(), "descriptors", "must return finite numbers"),
