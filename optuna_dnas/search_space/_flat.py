@@ -144,13 +144,25 @@ class FlatSpace(SearchSpace[dict[str, Any]]):
         return self.tokens_to_params(self.sample_tokens(n, rng))
 
     def sample_tokens(self, n: int, rng: np.random.Generator) -> FloatArray:
-        tokens = np.stack([column.sample(n, rng) for column in self.columns], axis=1)
-        return self.canonicalize(tokens)[0]
+        return self.canonicalize(self._draw(n, rng))[0]
+
+    def activated(self, tokens: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """(N, T) tokens -> the same, but what is inactive is a random value."""
+        if not np.isnan(tokens).any():
+            return tokens
+        return np.where(np.isnan(tokens), self._draw(len(tokens), rng), tokens)
+
+    def _draw(self, n: int, rng: np.random.Generator) -> FloatArray:
+        return np.stack([column.sample(n, rng) for column in self.columns], axis=1)
 
     def mutate_tokens(
         self, tokens: FloatArray, rng: np.random.Generator, *, reach: float = 1.0
     ) -> FloatArray:
-        """Change one parameter and few others, or move all numbers a little; without NaN."""
+        """Change one parameter and few others, or move all numbers a little.
+
+        What is inactive is anything afterwards.
+        """
+        tokens = self.activated(tokens, rng)
         step, fine_step = ((low, reach * high) for low, high in (_STEP, _FINE_STEP))
         is_fine = rng.random(len(tokens)) < _SHARE_OF_FINE_MOVES * bool(self._numbers)
         mutated = self._change_few(tokens, step, rng)

@@ -167,9 +167,9 @@ class ProductSpace(SearchSpace[Setting[ArchitectureT]]):
     def mutate_tokens(
         self, tokens: FloatArray, rng: np.random.Generator, *, reach: float = 1.0
     ) -> FloatArray:
-        """The architecture, the others, or both; an inactive one is anything afterwards."""
+        """The architecture, the others, or both."""
         architectures, others = self.split(tokens)
-        others = np.where(np.isnan(others), self.others.sample_tokens(len(others), rng), others)
+        others = self.others.activated(others, rng)
         mutated = (
             self.architectures.mutate_tokens(architectures, rng, reach=reach),
             self.others.mutate_tokens(others, rng, reach=reach),

@@ -81,11 +81,13 @@ def test_blocks_that_a_depth_adds_are_random() -> None:
     np.testing.assert_allclose(shares, 1 / 3, atol=0.05)
 
 
-def test_inactive_parameters_beside_an_architecture_become_anything() -> None:
-    space = ProductSpace(LAYERS, OTHERS)
+@pytest.mark.parametrize("space", [OTHERS, ProductSpace(LAYERS, OTHERS)], ids=["flat", "product"])
+def test_inactive_parameters_become_anything(space: SearchSpace[Any]) -> None:
     tokens = space.sample_tokens(300, random_numbers())
     tokens[:, -1] = np.nan
-    assert not np.isnan(space.mutate_tokens(tokens, random_numbers())).any()
+    mutated = space.mutate_tokens(tokens, random_numbers())
+    assert not np.isnan(mutated).any()
+    assert set(mutated[:, -1]) == {0.0, 1.0, 2.0}
 
 
 def test_only_what_exists_is_sure_to_change() -> None:
