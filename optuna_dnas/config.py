@@ -78,7 +78,8 @@ def _joint_search() -> SearchConfig:
             relevance_deviation=1.5, main_effects=True, half_ranks=True
         ),
         with_tokens=True,
-        improvement_share=1 / 3,
+        improvement_share=1 / 2,
+        weighs_noise=True,
     )
 
 

@@ -31,6 +31,8 @@ class SearchConfig:
             several objectives, of the expected hypervolume improvement.
         improvement_share: With one objective, so many rankings are by expected improvement
             instead, at random.
+        weighs_noise: Whether that expects little of what is known but for the noise of
+            evaluations. Of smooth functions without noise, it looks too far away.
         avoids_ties: Whether equal values mean that something was written in another way, as they
             may where no canonical form is known. Candidates are then sampled around architectures
             of different values, and with one objective those are postponed that probably have
@@ -57,6 +59,7 @@ class SearchConfig:
     with_descriptors: bool = True
     noise: float = 1.0
     improvement_share: float = 0.0
+    weighs_noise: bool = False
     avoids_ties: bool = False
     n_directions: int = 5
     max_observations: int = 400

@@ -200,7 +200,7 @@ class LatentSearch:
         if n_objectives > 1:
             costs = space.token_costs(candidates.canonical)
             old_costs = space.token_costs(observations.tokens)
-        predictions = Predictions(means, deviations, costs, violations)
+        predictions = Predictions(means, deviations, costs, violations, fitted.objectives.noise)
         feasible = (observations.violations <= 0) & ~observations.failed
         evaluated = Evaluated(reference, observations.values, old_costs, feasible)
         expected = _to_objective_units(means, reference, observations.values)

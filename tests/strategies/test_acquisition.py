@@ -30,6 +30,26 @@ def test_expected_improvement_against_samples() -> None:
     )
 
 
+def test_noise_leaves_the_share_of_an_improvement_that_an_evaluation_would_tell() -> None:
+    """Of what is known but for the noise, nothing; of what is unknown, all."""
+    means, best = np.full((3, 1), -0.3), np.zeros(1)
+    deviations, noise = np.array([[1e-4], [0.5], [100.0]]), np.array([0.25])
+    plain = negative_improvements(means, deviations, best)
+    augmented = negative_improvements(means, deviations, best, noise)
+    expected = [[0.0], [1.0 - np.sqrt(0.5)], [1.0]]
+    np.testing.assert_allclose(augmented / plain, expected, atol=6e-3)
+    np.testing.assert_array_equal(
+        negative_improvements(means, deviations, best, np.zeros(1)), plain
+    )
+
+
+def test_with_noise_what_is_less_known_is_preferred_to_the_best_known() -> None:
+    means, deviations = np.array([[-0.05], [0.2]]), np.array([[0.1], [0.3]])
+    best = np.zeros(1)
+    assert negative_improvements(means, deviations, best)[:, 0].argmin() == 0
+    assert negative_improvements(means, deviations, best, np.array([0.06]))[:, 0].argmin() == 1
+
+
 def test_without_hope_the_most_probable_comes_first() -> None:
     means = np.array([[80.0], [60.0], [70.0]])
     improvements = negative_improvements(means, np.ones((3, 1)), np.zeros(1))
@@ -57,7 +77,7 @@ def test_what_is_infeasible_comes_last_and_the_least_so_first(
     violations[:n_feasible] = 0.0
     values = rng.normal(size=(8, n_objectives))
     observed = Evaluated(values, values, None, np.ones(8, dtype=bool))
-    predictions = Predictions(means, deviations, None, violations)
+    predictions = Predictions(means, deviations, None, violations, None)
     order = list(candidate_order(predictions, observed, CONFIG, rng))
     assert set(order[:n_feasible]) == set(range(n_feasible))
     rest = [k for k in np.argsort(violations).tolist() if violations[k] > 0]

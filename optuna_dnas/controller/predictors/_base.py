@@ -42,6 +42,11 @@ class Predictor(abc.ABC):
         """
         return self.predict(features)
 
+    @property
+    def noise(self) -> FloatArray | None:
+        """(M,) variances of evaluations around the mean; `None`: the predictor cannot tell."""
+        return None
+
     @abc.abstractmethod
     def gradient(self, features: FloatArray) -> FloatArray:
         """(N, F) features -> (N, M, F) derivative of the mean; 0 along categories."""

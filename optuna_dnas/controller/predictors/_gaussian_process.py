@@ -124,6 +124,10 @@ class GaussianProcess(Predictor):
             deviations[asked, m] = np.sqrt(np.maximum(variance, _MIN_VARIANCE))
         return means, deviations
 
+    @property
+    def noise(self) -> FloatArray:
+        return np.array([kernel.noise for kernel in self._kernels])
+
     def mean(self, features: FloatArray) -> FloatArray:
         return _stack_columns(
             [
