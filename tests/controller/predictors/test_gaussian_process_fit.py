@@ -97,3 +97,14 @@ def test_hyper_parameters_see_the_latest_observations() -> None:
     assert early[0] > early[1]
     np.testing.assert_array_equal(limited._kernels[0].weights, late)
     assert limited._inputs.shape == (120, 2)  # the posterior sees them all
+
+
+def test_the_noise_is_that_of_evaluations() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.random((120, 1))
+    smooth, noise = np.sin(3.0 * x), rng.standard_normal((120, 1))
+    values = np.concatenate([smooth, smooth + smooth.std() * noise, noise], axis=1)
+    exact, equal, all_noise = fit(x, values, numbers(1)).noise
+    assert exact < 0.01
+    assert 0.25 < equal < 1.0  # of a variance of 1, half is noise
+    assert all_noise > 0.5
