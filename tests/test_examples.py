@@ -73,11 +73,13 @@ def test_costs_of_transformers_are_those_of_modules_that_are_built() -> None:
 
 @pytest.mark.slow
 def test_transformer() -> None:
-    *drawing, cost, accuracy = run("transformer.py").splitlines()
+    *drawing, cost, reached = run("transformer.py").splitlines()
     assert drawing[0].startswith("embedding: ")
     assert drawing[1].startswith("layers[0]: heads ")
     assert int(cost.split()[0].replace(",", "")) <= 500_000
-    assert float(accuracy.split()[1]) > 0.88  # 40 trials of transformers that train briefly
+    loss, accuracy = (float(part.split()[-1]) for part in reached.split(", "))
+    assert loss < 0.4  # 40 trials of transformers that train briefly
+    assert accuracy > 0.86
 
 
 @pytest.mark.slow

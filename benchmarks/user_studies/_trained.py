@@ -11,7 +11,6 @@ from pathlib import Path
 from types import ModuleType
 
 import optuna
-from optuna.study import StudyDirection
 
 from benchmarks.user_studies._case import Case
 
@@ -20,20 +19,18 @@ _EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 class Trained(Case):
-    """What an example's networks reach in validation, of any cost.
+    """The validation loss of an example's networks, of any cost.
 
     Args:
         seed: Not used.
         example: The name of the example; its ``SPACE`` and ``Objective`` are those of a user.
-        direction: Of what its objective returns.
     """
 
     n_trials = 60
     optimum = None
 
-    def __init__(self, seed: int, *, example: str, direction: StudyDirection) -> None:
+    def __init__(self, seed: int, *, example: str) -> None:
         super().__init__(seed)
-        self.direction = direction
         module = _load(example)
         self.space = module.SPACE.within({})
         self._objective: Callable[[optuna.Trial], float] = module.Objective()
@@ -53,9 +50,6 @@ def _load(example: str) -> ModuleType:
 
 
 TRAINED: dict[str, Callable[[int], Case]] = {
-    f"trained-{example}": functools.partial(Trained, example=example, direction=direction)
-    for example, direction in (
-        ("own_space", StudyDirection.MINIMIZE),
-        ("transformer", StudyDirection.MAXIMIZE),
-    )
+    f"trained-{example}": functools.partial(Trained, example=example)
+    for example in ("own_space", "transformer")
 }
