@@ -140,7 +140,7 @@ class _Check:
             numbers.shape == shape and not ((numbers < 0) | (numbers > 1)).any(),
             "numbers_of_choices",
             f"must be numbers in [0, 1], or NaN, of shape {shape}, a row a token, but is of shape "
-            f"{numbers.shape}, from {np.nanmin(numbers)} to {np.nanmax(numbers)}",
+            f"{numbers.shape}, as {numbers[~np.isnan(numbers)][:3]}",
         )
 
     def _canonicalize(self, tokens: TokenArray) -> tuple[TokenArray, np.ndarray]:
