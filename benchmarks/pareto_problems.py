@@ -45,9 +45,10 @@ class ParetoProblem(Problem):
         self.space = objective.space
         means = [objective.table.mean(name) for name in objective.metric_names]
         values = np.stack([-means[0], *map(self._scale, means[1:])], axis=1)  # (N, M), minimised
-        values = values[~np.isnan(values).any(axis=1)]
-        self.reference = np.append(-least_accuracy, values[:, 1:].max(axis=0))
-        self.volume = hypervolume(values, self.reference)
+        self.table = values[~np.isnan(values).any(axis=1)]
+        self.is_logarithmic = logarithmic
+        self.reference = np.append(-least_accuracy, self.table[:, 1:].max(axis=0))
+        self.volume = hypervolume(self.table, self.reference)
 
     @property
     def directions(self) -> list[StudyDirection]:

@@ -73,7 +73,8 @@ class Transformer(nn.Module):
         super().__init__()
         dim = architecture.embedding
         self.embed = nn.Linear(PATCH_SIZE, dim)
-        self.positions = nn.Parameter(0.02 * torch.randn(N_PATCHES, dim))
+        # As large as what they are added to: an average over patches is all that comes after.
+        self.positions = nn.Parameter(0.5 * torch.randn(N_PATCHES, dim))
         self.layers = nn.Sequential(
             *(Layer(dim, layer.heads, layer.mlp_ratio) for layer in architecture.layers)
         )
@@ -106,7 +107,7 @@ class Objective:
         rate = trial.suggest_float("rate", 1e-4, 1e-1, log=True)
         images, labels = self.train
         n_steps = self.n_epochs * -(-len(labels) // self.batch_size)
-        optimizer = torch.optim.AdamW(network.parameters(), lr=rate)
+        optimizer = torch.optim.AdamW(network.parameters(), lr=rate, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=n_steps)
         for _ in range(self.n_epochs):
             for rows in torch.split(torch.randperm(len(labels)), self.batch_size):

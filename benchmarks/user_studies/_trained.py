@@ -19,7 +19,10 @@ _EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 class Trained(Case):
-    """The validation loss of an example's networks, of any cost.
+    """The validation loss of an example's networks, within the limits of its space.
+
+    Whoever is not told the space learns from ``trial.set_constraint`` how far a network is beyond
+    a limit, after it was trained.
 
     Args:
         seed: Not used.
@@ -32,11 +35,16 @@ class Trained(Case):
     def __init__(self, seed: int, *, example: str) -> None:
         super().__init__(seed)
         module = _load(example)
-        self.space = module.SPACE.within({})
+        self.space = self._space = module.SPACE
         self._objective: Callable[[optuna.Trial], float] = module.Objective()
 
     def __call__(self, trial: optuna.Trial) -> float:
-        return self._objective(trial)
+        loss = self._objective(trial)
+        cost = self._space.cost(self._space.params_to_architecture(trial.params))
+        if cost is not None:
+            for key, excess in self._space.limits.excesses(cost).items():
+                trial.set_constraint(key, excess)
+        return loss
 
 
 @functools.cache
