@@ -138,7 +138,7 @@ class ControllerConfig:
                 sooner they are learned.
             sequence_length: LSTM steps of an architecture, which a training step is as long as.
         """
-        longest = min(1_000, 10_000 / sequence_length)
+        longest = min(1_000, 6_000 / sequence_length)
         n_steps = round(min(longest, 80 * math.log(max(space_size, 4))))
         latent_dim = _latent_dim(space_size)
         is_large = latent_dim > cls.latent_dim
