@@ -130,15 +130,18 @@ class ControllerConfig:
         check_share(self, "warmup")
 
     @classmethod
-    def quick(cls, space_size: float, sequence_length: int) -> ControllerConfig:
+    def quick(
+        cls, space_size: float, sequence_length: int, *, n_lstm_steps: int = 10_000
+    ) -> ControllerConfig:
         """Enough for a search, within seconds, of a latent space that nobody looks at.
 
         Args:
             space_size: Architectures of the space; may be infinite. The fewer there are, the
                 sooner they are learned.
             sequence_length: LSTM steps of an architecture, which a training step is as long as.
+            n_lstm_steps: At most so many of all batches; 5,000 take 10 CPU seconds.
         """
-        longest = min(1_000, 6_000 / sequence_length)
+        longest = min(1_000, n_lstm_steps / sequence_length)
         n_steps = round(min(longest, 80 * math.log(max(space_size, 4))))
         latent_dim = _latent_dim(space_size)
         is_large = latent_dim > cls.latent_dim

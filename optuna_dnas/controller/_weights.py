@@ -42,7 +42,9 @@ def resolve_config(space: SearchSpace[Any], config: ControllerConfig | None) -> 
     if is_shipped:
         return thorough
     assert space.vocabulary is not None
-    return ControllerConfig.quick(space.size, space.vocabulary.n_steps)
+    # Half of the candidates of a joint search do not come from the latent space.
+    n_lstm_steps = 5_000 if space.search == "joint" else 10_000
+    return ControllerConfig.quick(space.size, space.vocabulary.n_steps, n_lstm_steps=n_lstm_steps)
 
 
 def missing_weights(space: SearchSpace[Any], config: ControllerConfig | None) -> Path | None:
