@@ -23,8 +23,11 @@ from optuna_dnas.controller import missing_weights
 from optuna_dnas.controller._disentangled import DisentangledLatent
 from optuna_dnas.controller._weights import load_or_pretrain
 from optuna_dnas.controller._weights import resolve_config
+from optuna_dnas.search_space import ArchitectureSpace
+from optuna_dnas.search_space import Choice
 from optuna_dnas.search_space import FlatSpace
 from optuna_dnas.search_space import NASBench101Space
+from optuna_dnas.search_space import Repeat
 
 
 SHIPPED = [NASBench101Space(), NASBench101Space(max_vertices=5)]
@@ -93,6 +96,14 @@ def test_other_spaces_are_trained_quickly_by_their_size(
     # NASBench-101; a space of 1e9; one as large as the paper's for ImageNet.
     dims = [ControllerConfig.quick(size, 6).latent_dim for size in (423_624, 1e9, 1e17)]
     assert dims == [16, 26, 48]
+
+
+@pytest.mark.parametrize("depth", [1, 8, 20])
+def test_declared_spaces_of_any_length_cost_about_the_same(depth: int) -> None:
+    space = ArchitectureSpace(layers=Repeat(Choice(*range(9)), depth=depth))
+    assert space.vocabulary.n_steps == depth
+    n_lstm_steps = depth * resolve_config(space, None).n_steps
+    assert n_lstm_steps == pytest.approx(5_000) if depth > 1 else n_lstm_steps < 1_000
 
 
 @pytest.mark.parametrize("space", [TINY, *SHIPPED], ids=repr)
