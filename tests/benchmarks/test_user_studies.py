@@ -193,3 +193,26 @@ def test_best_is_the_truth_about_what_a_user_would_choose() -> None:
 
 def test_every_case_has_one_name() -> None:
     assert len(CASES) == sum(map(len, GROUPS.values()))
+
+
+def test_a_transformer_beyond_the_limit_is_trained_and_infeasible(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    case = CASES["trained-transformer"](0)
+    assert case.space is not None
+    trained: list[int] = []
+
+    def suggest_only(trial: optuna.Trial) -> float:
+        assert case.space is not None
+        case.space.suggest(trial)
+        trained.append(trial.number)
+        return 1.0
+
+    monkeypatch.setattr(case, "_objective", suggest_only)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(case, n_trials=40)
+    assert trained == list(range(40))
+    costs = [case.space.cost(case.space.params_to_architecture(t.params)) for t in study.trials]
+    within = [cost is not None and cost.flops <= 500_000 for cost in costs]
+    assert 0 < sum(within) < 40
+    assert [is_feasible(trial) for trial in study.trials] == within
