@@ -289,7 +289,7 @@ def test_the_assignment_kernel_compares_histograms_of_labels() -> None:
         )
     )
     tokens = SPACE.params_to_tokens([chain, branch])
-    # Vertices agree; with their successors, the output and the convolution before it do.
+    # Vertices agree; with their predecessors, the input and the convolution after it do.
     np.testing.assert_allclose(
         assignment_kernel(SPACE, tokens, n_iterations=1), [[1, 6 / 8], [6 / 8, 1]]
     )
