@@ -19,6 +19,7 @@ from typing import NamedTuple
 import click
 import numpy as np
 
+from benchmarks.options import POSITIVE
 from benchmarks.pareto_problems import hypervolume
 from benchmarks.pareto_problems import ParetoProblem
 from benchmarks.problems import PROBLEMS
@@ -98,13 +99,22 @@ def _exponential(values: FloatArray) -> FloatArray:
 
 @click.command(context_settings={"show_default": True})
 @click.argument("results", type=click.Path(path_type=Path, exists=True))
-@click.option("--at", "checkpoints", type=int, multiple=True, default=(50, 100, 200))
+@click.option("--at", "checkpoints", type=POSITIVE, multiple=True, default=(50, 100, 200))
 def main(results: Path, checkpoints: tuple[int, ...]) -> None:
     """Print a Markdown table of the fronts in RESULTS, as `benchmarks.run` writes them."""
+    try:
+        lines = format_lines(read_records(results), checkpoints)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    if not lines:
+        raise click.ClickException(
+            f"{results} holds no search of several objectives with at least "
+            f"{min(checkpoints)} queries."
+        )
     titles = " | ".join(figure.title for figure in FIGURES)
     click.echo(f"| problem | after | sampler | runs | {titles} |")
     click.echo(f"|{' --- |' * (4 + len(FIGURES))}")
-    for line in format_lines(read_records(results), checkpoints):
+    for line in lines:
         click.echo(line)
     click.echo(
         f"\nMean ± standard error (p: one-sided, paired by seed, that {REFERENCE} is better)."
@@ -118,7 +128,8 @@ def format_lines(records: Iterable[dict[str, Any]], checkpoints: Sequence[int]) 
     for record in records:
         name = record["problem"]
         if name not in fronts:
-            problem = PROBLEMS[name]()
+            # A file may hold other searches, too, and the problems of some are elsewhere.
+            problem = PROBLEMS[name]() if name in PROBLEMS else None
             fronts[name] = TrueFront(problem) if isinstance(problem, ParetoProblem) else None
         front = fronts[name]
         for at in checkpoints:

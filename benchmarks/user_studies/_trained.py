@@ -13,6 +13,7 @@ from types import ModuleType
 import optuna
 
 from benchmarks.user_studies._case import Case
+from optuna_dnas.search_space import ArchitectureSpace
 
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -31,18 +32,19 @@ class Trained(Case):
 
     n_trials = 60
     optimum = None
+    space: ArchitectureSpace
 
     def __init__(self, seed: int, *, example: str) -> None:
         super().__init__(seed)
         module = _load(example)
-        self.space = self._space = module.SPACE
+        self.space = module.SPACE
         self._objective: Callable[[optuna.Trial], float] = module.Objective()
 
     def __call__(self, trial: optuna.Trial) -> float:
         loss = self._objective(trial)
-        cost = self._space.cost(self._space.params_to_architecture(trial.params))
+        cost = self.space.cost(self.space.params_to_architecture(trial.params))
         if cost is not None:
-            for key, excess in self._space.limits.excesses(cost).items():
+            for key, excess in self.space.limits.excesses(cost).items():
                 trial.set_constraint(key, excess)
         return loss
 

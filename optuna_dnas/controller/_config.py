@@ -139,7 +139,7 @@ class ControllerConfig:
             space_size: Architectures of the space; may be infinite. The fewer there are, the
                 sooner they are learned.
             sequence_length: LSTM steps of an architecture, which a training step is as long as.
-            n_lstm_steps: At most so many of all batches; 5,000 take 10 CPU seconds.
+            n_lstm_steps: At most so many in the whole training.
         """
         longest = min(1_000, n_lstm_steps / sequence_length)
         n_steps = round(min(longest, 80 * math.log(max(space_size, 4))))

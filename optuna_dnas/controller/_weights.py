@@ -42,9 +42,11 @@ def resolve_config(space: SearchSpace[Any], config: ControllerConfig | None) -> 
     if is_shipped:
         return thorough
     assert space.vocabulary is not None
-    # Half of the candidates of a joint search do not come from the latent space.
-    n_lstm_steps = 5_000 if space.search == "joint" else 10_000
-    return ControllerConfig.quick(space.size, space.vocabulary.n_steps, n_lstm_steps=n_lstm_steps)
+    size, n_steps = space.size, space.vocabulary.n_steps
+    if space.search == "joint":
+        # Half of its candidates do not come from the latent space.
+        return ControllerConfig.quick(size, n_steps, n_lstm_steps=5_000)
+    return ControllerConfig.quick(size, n_steps)
 
 
 def missing_weights(space: SearchSpace[Any], config: ControllerConfig | None) -> Path | None:

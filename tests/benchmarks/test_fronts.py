@@ -94,3 +94,13 @@ def test_table_of_records(tmp_path: Path) -> None:
     # Both are the same searches.
     assert lines[1].count("(equal)") == len(FIGURES)
     assert lines[0].count("(") == lines[2].count("(") == 0
+
+
+@pytest.mark.parametrize("line", ["", "no record"])
+def test_a_file_without_fronts_is_an_error(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "empty.jsonl"
+    path.write_text(line)
+    result = CliRunner().invoke(fronts.main, [str(path), "--at", "20"])
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: ")
+    assert path.name in result.output

@@ -98,12 +98,11 @@ def test_other_spaces_are_trained_quickly_by_their_size(
     assert dims == [16, 26, 48]
 
 
-@pytest.mark.parametrize("depth", [1, 8, 20])
-def test_declared_spaces_of_any_length_cost_about_the_same(depth: int) -> None:
+@pytest.mark.parametrize("depth", [8, 20, 40])
+def test_training_of_long_declared_spaces_is_bounded(depth: int) -> None:
     space = ArchitectureSpace(layers=Repeat(Choice(*range(9)), depth=depth))
     assert space.vocabulary.n_steps == depth
-    n_lstm_steps = depth * resolve_config(space, None).n_steps
-    assert n_lstm_steps == pytest.approx(5_000) if depth > 1 else n_lstm_steps < 1_000
+    assert depth * resolve_config(space, None).n_steps == 5_000
 
 
 @pytest.mark.parametrize("space", [TINY, *SHIPPED], ids=repr)
